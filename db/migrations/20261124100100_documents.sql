@@ -1,0 +1,162 @@
+-- migrate:up
+
+-- Everything a person wrote or that stands in a paper is sealed (…_sealed).
+-- name_key is a keyed hash of a folded name, so that names can be unique and
+-- found without being readable.
+
+CREATE TABLE folders (
+  id          uuid PRIMARY KEY,
+  user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  parent_id   uuid REFERENCES folders,
+  name_key    bytea NOT NULL,
+  name_sealed bytea NOT NULL,
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  UNIQUE NULLS NOT DISTINCT (user_id, parent_id, name_key)
+);
+
+CREATE TABLE topics (
+  id                 uuid PRIMARY KEY,
+  user_id            uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  name_key           bytea NOT NULL,
+  name_sealed        bytea NOT NULL,
+  description_sealed bytea,
+  colour             text NOT NULL DEFAULT '' CHECK (colour ~ '^(#[0-9a-f]{6})?$'),
+  created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  UNIQUE (user_id, name_key)
+);
+
+CREATE TABLE tags (
+  id          uuid PRIMARY KEY,
+  user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  name_key    bytea NOT NULL,
+  name_sealed bytea NOT NULL,
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  UNIQUE (user_id, name_key)
+);
+
+CREATE TABLE documents (
+  id                   uuid PRIMARY KEY,
+  user_id              uuid NOT NULL REFERENCES users,
+  status               text NOT NULL CHECK (status IN ('pending', 'stored', 'processing', 'ready', 'failed',
+                                                       'rejected', 'expired', 'trashed', 'purging')),
+  status_before        text CHECK (status_before IN ('stored', 'ready', 'failed')), -- of a trashed one
+  failure              text, -- a code, never a message
+  next_due_at          timestamptz, -- when the reconciler looks at this row; NULL: never
+  attempts             integer NOT NULL DEFAULT 0, -- of the analysis; also the fence against a worker that lost its lease
+
+  object_key           text NOT NULL UNIQUE,
+  size                 bigint NOT NULL CHECK (size >= 0),
+  sha256               bytea NOT NULL CHECK (length(sha256) = 32),
+  allow_duplicate      boolean NOT NULL DEFAULT false,
+  content_type         text NOT NULL,
+  sniffed_type         text,
+  upload_expires_at    timestamptz NOT NULL,
+
+  filename_sealed      bytea NOT NULL,
+  title_sealed         bytea,
+  correspondent_sealed bytea,
+  notes_sealed         bytea,
+  reference_sealed     bytea,
+  suggestions_sealed   bytea,
+  folder_id            uuid REFERENCES folders,
+  topic_id             uuid REFERENCES topics,
+  topic_source         text CHECK (topic_source IN ('user', 'local', 'openai', 'anthropic')),
+  learned_topic_id     uuid REFERENCES topics ON DELETE SET NULL, -- the topic whose counts hold this document's words
+  document_date        date,
+  original_modified_at timestamptz,
+  page_count           integer,
+  language             text,
+
+  created_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+  updated_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+  version              bigint NOT NULL DEFAULT 1,
+  CHECK ((topic_id IS NULL) = (topic_source IS NULL)),
+  CHECK ((status IN ('trashed', 'purging')) OR status_before IS NULL)
+);
+-- The same bytes once a user, unless asked for.
+CREATE UNIQUE INDEX documents_bytes ON documents (user_id, sha256)
+  WHERE NOT allow_duplicate AND status NOT IN ('rejected', 'expired');
+CREATE INDEX documents_list ON documents (user_id, created_at DESC, id DESC);
+CREATE INDEX documents_folder ON documents (folder_id) WHERE folder_id IS NOT NULL;
+CREATE INDEX documents_topic ON documents (topic_id) WHERE topic_id IS NOT NULL;
+CREATE INDEX documents_learned ON documents (learned_topic_id) WHERE learned_topic_id IS NOT NULL;
+CREATE INDEX documents_due ON documents (next_due_at) WHERE next_due_at IS NOT NULL;
+
+CREATE TABLE document_tags (
+  document_id uuid NOT NULL REFERENCES documents ON DELETE CASCADE,
+  tag_id      uuid NOT NULL REFERENCES tags ON DELETE CASCADE,
+  user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  PRIMARY KEY (document_id, tag_id)
+);
+CREATE INDEX document_tags_tag ON document_tags (tag_id);
+
+CREATE TABLE texts (
+  document_id uuid PRIMARY KEY REFERENCES documents ON DELETE CASCADE,
+  user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  sealed      bytea NOT NULL,
+  source      text NOT NULL,
+  truncated   boolean NOT NULL DEFAULT false
+);
+
+-- Keyed hashes of words with positions; several rows a document.
+CREATE TABLE tokens (
+  document_id uuid NOT NULL REFERENCES documents ON DELETE CASCADE,
+  part        integer NOT NULL,
+  user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  tsv         tsvector NOT NULL,
+  PRIMARY KEY (document_id, part)
+);
+
+-- Derived objects (previews, exports, audit heads) in the second bucket.
+CREATE TABLE objects (
+  key         text PRIMARY KEY,
+  user_id     uuid NOT NULL REFERENCES users,
+  document_id uuid REFERENCES documents,
+  kind        text NOT NULL CHECK (kind IN ('preview', 'export', 'audit_head')),
+  size        bigint NOT NULL CHECK (size >= 0),
+  created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX objects_document ON objects (document_id);
+
+-- What the local classifier has learned: counts by keyed token.
+CREATE TABLE classifier_topics (
+  user_id   uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  topic_id  uuid NOT NULL REFERENCES topics ON DELETE CASCADE,
+  documents bigint NOT NULL CHECK (documents >= 0),
+  tokens    bigint NOT NULL CHECK (tokens >= 0),
+  PRIMARY KEY (user_id, topic_id)
+);
+CREATE TABLE classifier_tokens (
+  user_id  uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  token    text NOT NULL,
+  topic_id uuid NOT NULL REFERENCES topics ON DELETE CASCADE,
+  count    bigint NOT NULL CHECK (count >= 0),
+  PRIMARY KEY (user_id, token, topic_id)
+);
+
+-- The one picture of what may follow what. Statements guard with WHERE; this
+-- refuses what a wrong statement would do.
+CREATE FUNCTION documents_guard() RETURNS trigger
+  LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.user_id <> OLD.user_id OR NEW.object_key <> OLD.object_key OR NEW.size <> OLD.size OR NEW.sha256 <> OLD.sha256 THEN
+    RAISE EXCEPTION 'a document keeps its owner, its object, its size and its hash';
+  END IF;
+  IF NEW.status <> OLD.status AND NOT (OLD.status, NEW.status) IN (
+    ('pending', 'stored'), ('pending', 'rejected'), ('pending', 'expired'),
+    ('stored', 'processing'), ('processing', 'ready'), ('processing', 'failed'),
+    ('ready', 'stored'), ('failed', 'stored'), -- reprocess
+    ('stored', 'trashed'), ('processing', 'trashed'), ('ready', 'trashed'), ('failed', 'trashed'),
+    ('trashed', 'stored'), ('trashed', 'ready'), ('trashed', 'failed'), -- restore
+    ('stored', 'purging'), ('processing', 'purging'), ('ready', 'purging'), ('failed', 'purging'), ('trashed', 'purging')) THEN
+    RAISE EXCEPTION 'a document cannot go from % to %', OLD.status, NEW.status;
+  END IF;
+  NEW.updated_at := clock_timestamp();
+  NEW.version := OLD.version + 1;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER documents_guard BEFORE UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION documents_guard();
+
+-- migrate:down
+DROP TABLE classifier_tokens, classifier_topics, objects, tokens, texts, document_tags, documents, tags, topics, folders;
+DROP FUNCTION documents_guard();
