@@ -26,6 +26,9 @@ GRANT EXECUTE ON FUNCTION app_user(), check_session(uuid, bigint), check_reauth(
   audit_write(text, text, uuid, jsonb, bytea, bytea, text),
   due_documents(integer), unknown_objects(text[]), user_ids(uuid, integer) TO docuvault_app;
 
+-- /readyz refuses a schema that is older than the code.
+GRANT SELECT ON schema_migrations TO docuvault_app;
+
 -- Exactly what the functions do, by column where that is tighter: nobody but
 -- the owner writes users.role, users.disabled_at or quotas.limit_bytes.
 GRANT SELECT, DELETE ON users TO docuvault_app;

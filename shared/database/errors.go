@@ -1,0 +1,54 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"docuvault/shared/fault"
+)
+
+// translateServer turns an error of the server into ours. The message of the
+// server can hold values of the statement (the DETAIL of a unique violation
+// does), so only its code, constraint and place go on.
+func translateServer(e *pgconn.PgError) error {
+	switch e.Code {
+	case "DV001":
+		return fault.New(fault.SessionRevoked, "This session has ended. Sign in again.")
+	case "DV002":
+		return fault.New(fault.Forbidden, "Only an administrator may do this.")
+	case "DV003":
+		return fault.New(fault.ReauthRequired, "Confirm your password first.")
+	case "23505":
+		return &Conflict{Constraint: e.ConstraintName}
+	case "53300", "57P01", "57P02", "57P03", "08006", "08001":
+		return fault.New(fault.Unavailable, "The database is busy or restarting. Try again in a moment.").Because(serverError(e))
+	case "57014", "55P03":
+		return fault.New(fault.DeadlineExceeded, "The database took too long. Try again.").Because(serverError(e))
+	default:
+		return serverError(e)
+	}
+}
+
+func serverError(e *pgconn.PgError) error {
+	message := e.Message
+	if strings.HasPrefix(e.Code, "22") { // data exceptions quote the value
+		message = "(message withheld: it quotes the value)"
+	}
+	return fmt.Errorf("database: SQLSTATE %s table %q column %q constraint %q routine %q: %s",
+		e.Code, e.TableName, e.ColumnName, e.ConstraintName, e.Routine, message)
+}
+
+// isBroken reports whether the connection, not the statement, failed.
+func isBroken(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &netErr)
+}
+
+// hideURL keeps a connection error's text and drops its chain, so that nobody
+// can unwrap the configuration out of it.
+func hideURL(err error) error { return errors.New(err.Error()) }

@@ -1,0 +1,47 @@
+// Package job names the queues and the messages in them. A message holds ids
+// and nothing else; whoever consumes it looks the state up.
+package job
+
+import (
+	"encoding/json"
+	"errors"
+
+	"docuvault/shared/id"
+)
+
+// The queues.
+const (
+	// UploadComplete carries S3 event records, of which bucket and key are read.
+	UploadComplete = "uploadcomplete"
+	// Analyze carries a [Document] whose text and topic are to be found.
+	Analyze = "analyze"
+	// Purge carries a [Document] that is to be deleted for good.
+	Purge = "purge"
+)
+
+// Document is a message about one document.
+type Document struct {
+	User     id.ID `json:"user_id"`
+	Document id.ID `json:"document_id"`
+}
+
+// Encode returns the message's body.
+func (d Document) Encode() []byte {
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic("job: " + err.Error()) // two ids always marshal
+	}
+	return b
+}
+
+// ErrForeign says that a message is not one of ours; trying again cannot help.
+var ErrForeign = errors.New("job: not a message of this system")
+
+// Decode reads a message's body, or returns ErrForeign.
+func Decode(body []byte) (Document, error) {
+	var d Document
+	if err := json.Unmarshal(body, &d); err != nil || d.User.IsNil() || d.Document.IsNil() {
+		return Document{}, ErrForeign
+	}
+	return d, nil
+}
