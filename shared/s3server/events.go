@@ -1,0 +1,221 @@
+package s3server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/versity/versitygw/backend"
+	"github.com/versity/versitygw/s3response"
+)
+
+// eventTimeout bounds one call of the callback.
+const eventTimeout = 10 * time.Second
+
+// notifying adds durability and events to a backend.
+type notifying struct {
+	backend.Backend
+	events *emitter
+	sync   func(bucket, key string) error
+}
+
+// PutObject stores, syncs, then reports.
+func (n *notifying) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
+	out, err := n.Backend.PutObject(ctx, in)
+	if err != nil {
+		return out, err
+	}
+	if err := n.sync(deref(in.Bucket), deref(in.Key)); err != nil {
+		return out, err
+	}
+	size := deref(in.ContentLength)
+	if out.Size != nil {
+		size = *out.Size
+	}
+	n.events.emit("ObjectCreated:Put", deref(in.Bucket), deref(in.Key), out.ETag, out.VersionID, size)
+	return out, nil
+}
+
+// CompleteMultipartUpload assembles, syncs, then reports.
+func (n *notifying) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	out, version, err := n.Backend.CompleteMultipartUpload(ctx, in)
+	if err != nil {
+		return out, version, err
+	}
+	if err := n.sync(deref(in.Bucket), deref(in.Key)); err != nil {
+		return out, version, err
+	}
+	// The size is not in the answer; whoever reads an event asks for it anyway.
+	n.events.emit("ObjectCreated:CompleteMultipartUpload", deref(in.Bucket), deref(in.Key), deref(out.ETag), version, 0)
+	return out, version, nil
+}
+
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// emitter calls the callback beside the requests.
+type emitter struct {
+	call    func(context.Context, []byte) error
+	buckets []string
+	region  string
+	log     *slog.Logger
+	now     func() time.Time
+	flying  sync.WaitGroup
+}
+
+func newEmitter(cfg Config) *emitter {
+	return &emitter{call: cfg.Events, buckets: cfg.EventBuckets, region: cfg.Region, log: cfg.Log, now: cfg.Now}
+}
+
+// emit makes the record at once, since the strings live in the request's
+// buffers, and calls the callback in the background, since a queue that hangs
+// must not hang the client. It never passes the request's context on, which
+// ends with the answer.
+func (e *emitter) emit(name, bucket, key, etag, version string, size int64) {
+	if e.call == nil || (len(e.buckets) > 0 && !slices.Contains(e.buckets, bucket)) {
+		return
+	}
+	body, err := json.Marshal(newNotification(e.now(), e.region, name, bucket, key, etag, version, size))
+	if err != nil {
+		e.log.Error("storage event lost", "error", err)
+		return
+	}
+	e.flying.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), eventTimeout)
+		defer cancel()
+		defer func() {
+			if p := recover(); p != nil {
+				e.log.Error("storage event lost", "error", fmt.Sprint(p))
+			}
+		}()
+		if err := e.call(ctx, body); err != nil {
+			e.log.Warn("storage event lost; the reconciler finds the object", "error", err)
+		}
+	})
+}
+
+// wait returns when no callback runs any more.
+func (e *emitter) wait() { e.flying.Wait() }
+
+// notification is the body of an S3 event: what AWS documents as "event message
+// structure", version 2.1, as far as anyone reads it.
+type notification struct {
+	Records []record `json:"Records"`
+}
+
+type record struct {
+	EventVersion string `json:"eventVersion"`
+	EventSource  string `json:"eventSource"`
+	AWSRegion    string `json:"awsRegion"`
+	EventTime    string `json:"eventTime"`
+	EventName    string `json:"eventName"`
+	S3           struct {
+		SchemaVersion   string `json:"s3SchemaVersion"`
+		ConfigurationID string `json:"configurationId"`
+		Bucket          struct {
+			Name string `json:"name"`
+			ARN  string `json:"arn"`
+		} `json:"bucket"`
+		Object struct {
+			Key       string `json:"key"` // query-escaped
+			Size      int64  `json:"size"`
+			ETag      string `json:"eTag"`
+			VersionID string `json:"versionId,omitempty"`
+			Sequencer string `json:"sequencer"`
+		} `json:"object"`
+	} `json:"s3"`
+}
+
+func newNotification(at time.Time, region, name, bucket, key, etag, version string, size int64) notification {
+	r := record{
+		EventVersion: "2.1", EventSource: "aws:s3", AWSRegion: region,
+		EventTime: at.UTC().Format("2006-01-02T15:04:05.000Z"), EventName: name,
+	}
+	r.S3.SchemaVersion = "1.0"
+	r.S3.ConfigurationID = "embedded"
+	r.S3.Bucket.Name = bucket
+	r.S3.Bucket.ARN = "arn:aws:s3:::" + bucket
+	r.S3.Object.Key = url.QueryEscape(key)
+	r.S3.Object.Size = size
+	r.S3.Object.ETag = etag
+	r.S3.Object.VersionID = version
+	r.S3.Object.Sequencer = fmt.Sprintf("%016X", at.UnixNano())
+	return notification{Records: []record{r}}
+}
+
+// syncer returns what makes a stored object durable. versitygw itself never
+// syncs: without this an acknowledged upload is lost with the power.
+func syncer(cfg Config, d dirs) func(bucket, key string) error {
+	if cfg.NoSync {
+		return func(string, string) error { return nil }
+	}
+	return func(bucket, key string) error {
+		if err := syncUp(d.objects, filepath.Join(bucket, filepath.FromSlash(key))); err != nil {
+			return fmt.Errorf("sync object: %w", err)
+		}
+		if d.metadata == "" {
+			return nil
+		}
+		// The sidecar of bucket/key is a folder bucket/key/meta with one file
+		// an attribute.
+		dir := filepath.Join(bucket, filepath.FromSlash(key), "meta")
+		attributes, err := os.ReadDir(filepath.Join(d.metadata, dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("sync metadata: %w", err)
+		}
+		for _, a := range attributes {
+			if err := syncPath(filepath.Join(d.metadata, dir, a.Name())); err != nil {
+				return fmt.Errorf("sync metadata: %w", err)
+			}
+		}
+		if err := syncUp(d.metadata, dir); err != nil {
+			return fmt.Errorf("sync metadata: %w", err)
+		}
+		return nil
+	}
+}
+
+// syncUp syncs root/name and every folder above it, up to root: the folders of
+// a first object are as new as the object.
+func syncUp(root, name string) error {
+	for ; ; name = filepath.Dir(name) {
+		if err := syncPath(filepath.Join(root, name)); err != nil {
+			return err
+		}
+		if name == "." {
+			return nil
+		}
+	}
+}
+
+// syncPath syncs one file or folder. One that is gone was deleted meanwhile.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if runtime.GOOS == "windows" {
+		// Windows syncs neither folders nor files opened for reading.
+		return nil
+	}
+	return f.Sync()
+}

@@ -1,0 +1,107 @@
+package s3server
+
+import (
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ProxyHandler is what [Proxy] returns.
+type ProxyHandler struct {
+	buckets []string
+	proxy   *httputil.ReverseProxy
+}
+
+// answerHeaders are on every answer, errors included. What users uploaded is
+// served from the vault's own origin, so a browser must never run it there:
+// no scripts, no sniffing, no embedding by other sites.
+var answerHeaders = map[string]string{
+	"Content-Security-Policy":      "sandbox; default-src 'none'",
+	"X-Content-Type-Options":       "nosniff",
+	"Referrer-Policy":              "no-referrer",
+	"Cross-Origin-Resource-Policy": "same-origin",
+}
+
+// Proxy serves /<bucket>/<key> of the vault's one port from the S3 server at
+// target. It passes GET, HEAD and PUT of objects in the named buckets, and
+// refuses everything else itself (404, 405): no listing, no deleting, no admin
+// calls. Host, path and query arrive unchanged, since they are signed; cookies
+// pass in neither direction. Bodies of any length are streamed both ways, and
+// the read and write deadlines of the surrounding server do not apply to them.
+//
+// Mount it where no router cleans the path.
+func Proxy(target *url.URL, buckets ...string) *ProxyHandler {
+	return &ProxyHandler{buckets: buckets, proxy: &httputil.ReverseProxy{
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     time.Minute,
+			// A compressed body would not have the signed length.
+			DisableCompression:    true,
+			ExpectContinueTimeout: time.Second,
+		},
+		FlushInterval: -1,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme = target.Scheme
+			r.Out.URL.Host = target.Host
+			r.Out.URL.Path = r.In.URL.Path
+			r.Out.URL.RawPath = r.In.URL.RawPath
+			// ReverseProxy drops parameters that it cannot parse; they are
+			// signed as well.
+			r.Out.URL.RawQuery = r.In.URL.RawQuery
+			r.Out.Host = r.In.Host
+			r.Out.Header.Del("Cookie")
+		},
+		ModifyResponse: func(res *http.Response) error {
+			res.Header.Del("Set-Cookie")
+			res.Header.Del("Server")
+			for name := range answerHeaders {
+				res.Header.Del(name)
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			refuse(w, http.StatusServiceUnavailable, "ServiceUnavailable", "The storage does not answer. Try again.")
+		},
+	}}
+}
+
+// Serves reports whether a request for this path is for one of the buckets.
+func (p *ProxyHandler) Serves(path string) bool {
+	bucket, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.Contains(p.buckets, bucket)
+}
+
+// ServeHTTP implements http.Handler.
+func (p *ProxyHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for name, value := range answerHeaders {
+		w.Header().Set(name, value)
+	}
+	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if !p.Serves(r.URL.Path) || key == "" {
+		refuse(w, http.StatusNotFound, "NoSuchKey", "There is nothing here.")
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, PUT")
+		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "Objects are read and written here, nothing else.")
+		return
+	}
+	// A large file on a slow line takes longer than any API call may. A writer
+	// without deadlines (a test's recorder) has none to lift.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
+	p.proxy.ServeHTTP(w, r)
+}
+
+// refuse answers in S3's form. The texts are constants.
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<Error><Code>" + code + "</Code><Message>" + message + "</Message></Error>"))
+}
