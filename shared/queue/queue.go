@@ -18,7 +18,9 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Limits that hold for every driver. They are those of Amazon SQS, where that
@@ -33,6 +35,8 @@ const (
 	// MaxAttributeBytes is the largest sum of the lengths of a message's
 	// attribute names and values.
 	MaxAttributeBytes = 4 << 10
+	// MaxExtend is the longest time that a message can be held from now on.
+	MaxExtend = 12 * time.Hour
 )
 
 // Message is what a handler gets and, with Body and Attributes alone, what a
@@ -44,16 +48,16 @@ type Message struct {
 	// Body is any bytes, none included; up to [MaxBody].
 	Body []byte
 	// Attributes travel beside the body (trace context), up to
-	// [MaxAttributes]. Names are [A-Za-z0-9_.-]{1,256}, values valid UTF-8,
-	// not empty, without U+0000.
+	// [MaxAttributes]. Names are [A-Za-z0-9_-]{1,64}; values are not empty,
+	// valid UTF-8, and without control characters but tab, CR and LF.
 	Attributes map[string]string
-	// ReceiveCount says the how-manieth delivery this is; the first is 1.
+	// ReceiveCount is 1 for the first delivery, 2 for the next, and so on.
 	ReceiveCount int
 	// Extend asks for d more time, counted from now, before the message counts
 	// as lost and is delivered again; the deadline of the handler's context
-	// moves with it. d is up to 12 h. It never shortens. An error says that
-	// the message may be delivered to another consumer already:
-	// [ErrUnavailable], or [ErrNotHeld] when it no longer belongs to this one.
+	// moves with it. d is above 0 and up to [MaxExtend], else [ErrInvalid]. It
+	// never shortens. [ErrNotHeld] says that the message is not this
+	// consumer's any more; [ErrUnavailable] that nothing is known.
 	Extend func(ctx context.Context, d time.Duration) error
 }
 
@@ -62,8 +66,10 @@ type Message struct {
 //
 // nil means done: the message is gone. An error or a panic means: again, after
 // a backoff, and after [MaxReceives] times it is a dead letter. The context
-// ends when the visibility time is over (see Extend), or when a stopping
-// consumer's drain time is.
+// ends (context.Canceled; its Cause is context.DeadlineExceeded) when the time
+// for which the message is held is over: 30 s, unless extended; and when a
+// stopping consumer's drain time is over. The text of an error is logged, and
+// stored nowhere.
 type Handler func(ctx context.Context, m Message) error
 
 // Queue sends and consumes. Every method may be called from many goroutines.
@@ -72,7 +78,8 @@ type Queue interface {
 	// Send puts messages into a queue and returns once they are durable. It
 	// checks all of them first: [ErrTooLarge] and [ErrInvalid] mean that none
 	// was sent. [ErrUnavailable] means that some, all or none were sent: send
-	// all of them again. Sending none is no error.
+	// all of them again (when ctx has ended, its error is in the chain too).
+	// Sending none is no error.
 	Send(ctx context.Context, queue string, messages ...Message) error
 
 	// Consume gives the queue's messages to h, several at a time, until ctx
@@ -111,8 +118,6 @@ const (
 	ErrUnavailable = Error("the queue is not available")
 	// ErrNotHeld: the message is no longer this consumer's.
 	ErrNotHeld = Error("the message is not held any more")
-	// ErrClosed: the queue was closed.
-	ErrClosed = Error("the queue is closed")
 )
 
 // Error is the kind in words.
@@ -120,13 +125,43 @@ func (e Error) Error() string { return string(e) }
 
 var (
 	nameForm      = regexp.MustCompile(`^[a-z0-9-]{2,64}$`)
-	attributeForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
+	attributeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 )
 
-// CheckName returns ErrName unless queue is a name that every driver takes.
-func CheckName(queue string) error {
+// checkName returns ErrName unless queue is a name that every driver takes.
+func checkName(queue string) error {
 	if !nameForm.MatchString(queue) {
 		return fmt.Errorf("queue %q: %w", queue, ErrName)
 	}
 	return nil
+}
+
+// check returns ErrTooLarge or ErrInvalid unless every driver can carry m
+// unchanged. It names attributes, never their values.
+func check(m Message) error {
+	if len(m.Body) > MaxBody {
+		return fmt.Errorf("a body of %d bytes, the limit is %d: %w", len(m.Body), MaxBody, ErrTooLarge)
+	}
+	if len(m.Attributes) > MaxAttributes {
+		return fmt.Errorf("%d attributes, the limit is %d: %w", len(m.Attributes), MaxAttributes, ErrTooLarge)
+	}
+	size := 0
+	for name, value := range m.Attributes {
+		size += len(name) + len(value)
+		if !attributeForm.MatchString(name) {
+			return fmt.Errorf("attribute name %.70q: %w", name, ErrInvalid)
+		}
+		if value == "" || !utf8.ValidString(value) || strings.ContainsFunc(value, notCarried) {
+			return fmt.Errorf("the value of attribute %q: %w", name, ErrInvalid)
+		}
+	}
+	if size > MaxAttributeBytes {
+		return fmt.Errorf("attributes of %d bytes, the limit is %d: %w", size, MaxAttributeBytes, ErrTooLarge)
+	}
+	return nil
+}
+
+// notCarried is what SQS refuses in a text, which covers what jsonb refuses.
+func notCarried(r rune) bool {
+	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }
