@@ -1,0 +1,242 @@
+// Package extract turns the bytes of a document into its text.
+//
+// What comes in was written by anybody, so every parser is bounded in time,
+// memory, nesting and output, and none of them panics: a hostile document ends
+// as a [Failure] with a stable code, never as a stuck or dead worker. PDF runs
+// inside WebAssembly without files, network or clock of the host. No input is
+// read into memory as a whole; a document over the limit is refused.
+//
+// The same bytes give the same text.
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"docuvault/shared/extract/mediatype"
+	"docuvault/shared/host"
+	"docuvault/shared/lexeme"
+)
+
+// Source says where a text came from.
+type Source string
+
+// The sources. None means that there is no text: a type without an extractor,
+// or a scan.
+const (
+	SourcePDF   Source = "pdf"
+	SourceText  Source = "text"
+	SourceHTML  Source = "html"
+	SourceCSV   Source = "csv"
+	SourceEmail Source = "email"
+	SourceNone  Source = "none"
+)
+
+// NoteOCRMissing is the note of a document whose pages are pictures: they
+// would need optical character recognition, which is not installed.
+const NoteOCRMissing = "ocr_not_installed"
+
+// Result is what a document says.
+type Result struct {
+	Text      string // UTF-8, lines end in \n, pages in \f; at most Limits.Text bytes
+	Pages     int    // of a PDF; 0 where the type has none
+	Language  string // "de", "en", "es", "fr", "it", "nl", or "" when unsure
+	Truncated bool   // Text is only the beginning
+	Source    Source
+	Note      string // a code for the user, or ""
+}
+
+// Code names a kind of failure. Codes are stored with the document and never
+// renamed.
+type Code string
+
+// The codes.
+const (
+	Encrypted  Code = "encrypted"   // needs a password
+	Broken     Code = "broken"      // is not what it claims to be, or damaged beyond reading
+	TooComplex Code = "too_complex" // over the limit of time, memory, pages or nesting
+	TooLarge   Code = "too_large"   // over the limit of bytes
+)
+
+// Failure is a document that cannot be read, now or later: trying again does
+// not help. Every other error of this package is about us, and worth a retry.
+type Failure struct {
+	Code  Code
+	cause error
+}
+
+func (f *Failure) Error() string {
+	if f.cause == nil {
+		return "extracting text: " + string(f.Code)
+	}
+	return fmt.Sprintf("extracting text: %s: %v", f.Code, f.cause)
+}
+
+func (f *Failure) Unwrap() error { return f.cause }
+
+func fail(code Code, cause error) error { return &Failure{Code: code, cause: cause} }
+
+// FailureCode returns the code of a Failure inside err, or "".
+func FailureCode(err error) Code {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f.Code
+	}
+	return ""
+}
+
+// ErrUnsupported is the answer to a type without an extractor. The document is
+// fine; it just has no text.
+var ErrUnsupported = errors.New("no extractor for this type")
+
+// Limits bound one document.
+type Limits struct {
+	Bytes  int64         // of the document
+	Text   int           // bytes of text that are kept
+	Time   time.Duration // after this it is TooComplex; after half of it no further page is begun
+	Memory int           // bytes that one PDF may use, in steps of 64 KiB
+	Pages  int           // of a PDF; more is TooComplex
+	Parts  int           // of an e-mail, all levels together
+	Depth  int           // of nested parts
+	PDFs   int           // at once, in this process
+}
+
+// DefaultLimits are those of [Open].
+var DefaultLimits = Limits{
+	Bytes:  256 << 20,
+	Text:   4 << 20,
+	Time:   40 * time.Second,
+	Memory: 256 << 20,
+	Pages:  20_000,
+	Parts:  200,
+	Depth:  8,
+	PDFs:   2,
+}
+
+// Extractor reads documents. It is safe for concurrent use.
+type Extractor struct {
+	limits Limits
+	pdf    *pdfEngine
+}
+
+// Open returns the Env's one extractor, with its PDF engine compiled and warm:
+// 0.1 s where the compiled code is cached, some seconds where it is not.
+func Open(env *host.Env) (*Extractor, error) { return host.Resource(env, open) }
+
+func open(env *host.Env) (*Extractor, error) {
+	cfg, err := host.Config[config](env)
+	if err != nil {
+		return nil, err
+	}
+	return New(DefaultLimits, cfg.CacheDir, env.Now)
+}
+
+// config is the package's part of the environment.
+type config struct {
+	// CacheDir holds the compiled PDF engine, baked into an image at build
+	// time; it is copied to a folder that can be written. Optional.
+	CacheDir string `env:"PDF_CACHE_DIR"`
+}
+
+// New makes an extractor. bakedCache may name a read-only folder with compiled
+// code of the PDF engine, or be "".
+func New(limits Limits, bakedCache string, now func() time.Time) (*Extractor, error) {
+	engine, err := openPDF(limits, bakedCache, now)
+	if err != nil {
+		return nil, fmt.Errorf("opening the PDF engine: %w", err)
+	}
+	return &Extractor{limits: limits, pdf: engine}, nil
+}
+
+// Close ends the PDF engine. Documents still being read fail.
+func (e *Extractor) Close() error { return e.pdf.close() }
+
+// Extract reads the text of a document of size bytes and the given type (as
+// [mediatype.Sniff] and [mediatype.Refine] name it; parameters are ignored).
+//
+// Errors: [ErrUnsupported]; a [*Failure]; the context's error when the caller
+// gave up; any other error of r.
+func (e *Extractor) Extract(ctx context.Context, r io.ReaderAt, size int64, contentType string) (Result, error) {
+	contentType, _, _ = strings.Cut(strings.ToLower(contentType), ";")
+	var read func(context.Context, *source, Limits) (Result, error)
+	switch strings.TrimSpace(contentType) {
+	case mediatype.PDF:
+		read = e.pdf.extract
+	case mediatype.Text, mediatype.Markdown:
+		read = extractText
+	case mediatype.HTML, "application/xhtml+xml":
+		read = extractHTML
+	case mediatype.CSV:
+		read = extractCSV
+	case mediatype.Email:
+		read = extractEmail
+	default:
+		return Result{Source: SourceNone}, ErrUnsupported
+	}
+	if size > e.limits.Bytes {
+		return Result{Source: SourceNone}, fail(TooLarge, nil)
+	}
+
+	if strings.TrimSpace(contentType) == mediatype.PDF {
+		// Before the clock starts: a queue says nothing about the document.
+		release, err := e.pdf.acquire(ctx)
+		if err != nil {
+			return Result{Source: SourceNone}, fmt.Errorf("waiting for the PDF engine: %w", err)
+		}
+		defer release()
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, e.limits.Time, errTimeLimit)
+	defer cancel()
+	src := newSource(limited, r, size)
+	defer src.drop()
+	result, err := read(limited, src, e.limits)
+	if err == nil {
+		// Parsers forgive a document that ends early; storage that fails, or a
+		// clock that ran out, must not pass for one.
+		err = errors.Join(src.failure(), limited.Err())
+	}
+	if err != nil {
+		return Result{Source: SourceNone}, classify(ctx, limited, src, err)
+	}
+	result.Text, result.Truncated = keep(result.Text, e.limits.Text, result.Truncated)
+	if result.Text == "" && result.Source == SourcePDF {
+		result.Source = SourceNone
+	}
+	result.Language = lexeme.Language(result.Text)
+	return result, nil
+}
+
+var errTimeLimit = errors.New("over the time limit")
+
+// classify puts an error where it belongs: the caller's, the storage's, or the
+// document's.
+func classify(caller, limited context.Context, src *source, err error) error {
+	switch {
+	case caller.Err() != nil:
+		return fmt.Errorf("extracting text: %w", context.Cause(caller))
+	case limited.Err() != nil:
+		return fail(TooComplex, context.Cause(limited))
+	case src.failure() != nil:
+		return fmt.Errorf("reading the document: %w", src.failure())
+	case FailureCode(err) != "":
+		return err
+	}
+	return fmt.Errorf("extracting text: %w", err)
+}
+
+// keep makes text valid, trims it, and cuts it to limit bytes at a character's
+// border.
+func keep(text string, limit int, truncated bool) (string, bool) {
+	text = strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) <= limit {
+		return text, truncated
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit], true
+}
