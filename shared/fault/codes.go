@@ -1,6 +1,10 @@
 package fault
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
 
 // Code names a kind of failure. Codes are part of the public contract: they
 // are never renamed and never reused.
@@ -131,4 +135,9 @@ func OfStatus(s int) Code {
 	default:
 		return Internal
 	}
+}
+
+// Codes returns every code, sorted: the enumeration that openapi.yaml prints.
+func Codes() []Code {
+	return slices.Sorted(maps.Keys(status))
 }

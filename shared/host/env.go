@@ -29,6 +29,7 @@ type Env struct {
 	mu        sync.Mutex
 	resources map[reflect.Type]any
 	closers   []func() error
+	checks    []namedCheck
 }
 
 // NewEnv makes an Env from environment variables in the form of os.Environ.

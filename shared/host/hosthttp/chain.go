@@ -1,0 +1,350 @@
+package hosthttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/uuid"
+
+	"docuvault/shared/fault"
+	"docuvault/shared/host"
+)
+
+// Deadlines of a request.
+const (
+	// requestTimeout is where no platform sets a deadline: one second less than
+	// the 30 s after which API Gateway and most proxies give up.
+	requestTimeout = 29 * time.Second
+	// platformMargin is what we leave the platform to send our answer.
+	platformMargin = time.Second
+	// bodyTimeout is how long a request body may take to arrive.
+	bodyTimeout = 20 * time.Second
+)
+
+// call is what the chain knows about one request. The goroutine that serves the
+// request owns it.
+type call struct {
+	id     string
+	trace  string // traceparent, "" if there was no valid one
+	client netip.Addr
+	public *url.URL
+	code   fault.Code // of the problem that was answered
+	cause  error
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// RequestID returns the id of the request that ctx belongs to, "" if none. The
+// answer carries it as X-Request-Id, each log line as request_id.
+func RequestID(ctx context.Context) string {
+	if c := callOf(ctx); c != nil {
+		return c.id
+	}
+	return ""
+}
+
+// TraceParent returns the W3C trace context that came with the request that ctx
+// belongs to, to be handed on; "" if none.
+func TraceParent(ctx context.Context) string {
+	if c := callOf(ctx); c != nil {
+		return c.trace
+	}
+	return ""
+}
+
+// Handler constructs the functions, which are all HTTP functions, on one mux
+// with the chain around it. [Serve], the all-in-one server and the tests of
+// functions serve the same thing. GET /openapi.yaml describes exactly these
+// functions.
+func Handler(env *host.Env, fns ...host.Function) (http.Handler, error) {
+	edge, err := OpenEdge(env)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	if err := mountAll(env, NewAPI(mux), fns); err != nil {
+		return nil, err
+	}
+	document := sync.OnceValues(func() ([]byte, error) { return OpenAPI(fns) })
+	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, r *http.Request) {
+		out, err := document()
+		if err != nil {
+			refuse(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(out)
+	})
+	return &chain{env: env, edge: edge, mux: mux}, nil
+}
+
+type chain struct {
+	env  *host.Env
+	edge *Edge
+	mux  *http.ServeMux
+}
+
+// ServeHTTP serves one request: id, headers, deadline, cross-origin check,
+// route, and at the end one log line. The line has the route's pattern, never
+// the URL.
+func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := s.env.Now()
+	c := &call{
+		id:     requestID(r),
+		trace:  traceParent(r.Header.Get("Traceparent")),
+		client: s.edge.ClientAddr(r),
+		public: s.edge.PublicURL(r),
+	}
+	log := s.env.Log.With("request_id", c.id)
+	if c.trace != "" {
+		log = log.With("trace_id", c.trace[3:35])
+	}
+	ctx := host.WithLogger(context.WithValue(r.Context(), callKey{}, c), log)
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+
+	r = r.WithContext(ctx)
+	r.Pattern = ""
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &timedBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	}
+	rec := &recorder{ResponseWriter: w, r: r}
+	h := rec.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+
+	cut := s.guarded(rec, r)
+	s.logLine(log, r, rec, c, s.env.Now().Sub(start))
+	if cut {
+		panic(http.ErrAbortHandler) // the only way to tell the client that the answer is not whole
+	}
+}
+
+// guarded runs the route. A panic is answered with 500 if nothing is written
+// yet; cut reports that something was.
+func (s *chain) guarded(rec *recorder, r *http.Request) (cut bool) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		err, ok := p.(error)
+		if !ok {
+			err = fmt.Errorf("%v", p)
+		}
+		err = fmt.Errorf("panic: %w", err)
+		if !errors.Is(err, http.ErrAbortHandler) {
+			host.Logger(r.Context()).Error("panic", "route", route(r), "error", err, "stack", string(debug.Stack()))
+		}
+		if rec.status == 0 {
+			// A fault that was thrown is still a bug: the client sees 500.
+			refuse(rec, r, fault.From(errors.New(err.Error())))
+			return
+		}
+		callOf(r.Context()).code, callOf(r.Context()).cause = fault.Internal, err
+		cut = true
+	}()
+	if err := s.edge.Check(r); err != nil {
+		refuse(rec, r, fault.New(fault.CrossOrigin, "This request came from another site. Open the vault's own page.").Because(err))
+		return false
+	}
+	s.mux.ServeHTTP(rec, r)
+	if rec.status == 0 {
+		rec.WriteHeader(http.StatusOK)
+	}
+	return false
+}
+
+func (s *chain) logLine(log *slog.Logger, r *http.Request, rec *recorder, c *call, took time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("method", cleanMethod(r.Method)),
+		slog.String("route", route(r)),
+		slog.Int("status", rec.status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.Int64("bytes", rec.bytes),
+	}
+	if c.code != "" {
+		attrs = append(attrs, slog.String("code", string(c.code)))
+		if cause := errors.Unwrap(c.cause); cause != nil || c.code == fault.Internal {
+			attrs = append(attrs, slog.String("error", c.cause.Error()))
+		}
+	}
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		attrs = append(attrs, slog.Bool("client_gone", true))
+	} else if rec.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}
+
+// route is the pattern that matched, without the method; a URL that matched
+// none is not logged, since it can hold anything.
+func route(r *http.Request) string {
+	if r.Pattern == "" {
+		return "unmatched"
+	}
+	_, path, ok := strings.Cut(r.Pattern, " ")
+	if !ok {
+		return r.Pattern
+	}
+	return path
+}
+
+func cleanMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-platformMargin))
+	}
+	return context.WithTimeout(ctx, requestTimeout)
+}
+
+var validRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// requestID is the client's or proxy's own id if it looks like one, else
+// Lambda's, else a new UUIDv7.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); validRequestID.MatchString(id) {
+		return id
+	}
+	if lc, ok := lambdacontext.FromContext(r.Context()); ok && validRequestID.MatchString(lc.AwsRequestID) {
+		return lc.AwsRequestID
+	}
+	return uuid.Must(uuid.NewV7()).String()
+}
+
+var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// traceParent returns s if it is a trace context of version 00 whose ids are
+// not zero (W3C Trace Context section 3.2), else "".
+func traceParent(s string) string {
+	if !validTraceParent.MatchString(s) || strings.Trim(s[3:35], "0") == "" || strings.Trim(s[36:52], "0") == "" {
+		return ""
+	}
+	return s
+}
+
+// recorder notes status and size for the log line, and turns the mux's own
+// plain-text answers (404, 405, 400) into problems.
+type recorder struct {
+	http.ResponseWriter
+	r        *http.Request
+	status   int
+	bytes    int64
+	replaced bool // the mux's own text is dropped
+}
+
+// WriteHeader sends the status.
+func (w *recorder) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	c := callOf(w.r.Context())
+	if status >= 400 && w.r.Pattern == "" && c.code == "" {
+		w.replaced = true
+		refuse(&recorded{w}, w.r, muxFault(status))
+		return
+	}
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a part of the body.
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.replaced {
+		return len(p), nil
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// recorded writes past the recorder's replacing.
+type recorded struct{ *recorder }
+
+func (w *recorded) WriteHeader(status int) {
+	w.Header().Del("Content-Length")
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorded) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+func muxFault(status int) error {
+	switch code := fault.OfStatus(status); code {
+	case fault.NotFound:
+		return fault.New(code, "There is nothing at this address.")
+	case fault.MethodNotAllowed:
+		return fault.New(code, "This address does not take this method; the header Allow lists those that it takes.")
+	default:
+		return fault.New(code, "The request is not valid.")
+	}
+}
+
+// timedBody gives a request body bodyTimeout to arrive, counted from its first
+// read, and takes the deadline off the connection at its end: one that stayed
+// would cancel a handler that works longer.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	reading bool
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	if !b.reading {
+		b.reading = true
+		_ = b.control.SetReadDeadline(time.Now().Add(bodyTimeout)) // Lambda has no connection
+	}
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+func (b *timedBody) Close() error {
+	if b.reading {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return b.ReadCloser.Close()
+}

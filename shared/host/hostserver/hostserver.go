@@ -1,0 +1,157 @@
+// Package hostserver runs an HTTP handler on a port the way containers expect
+// it (the Knative container contract): /healthz says that the process lives,
+// /readyz that it can work, and the end is graceful. hosthttp serves functions
+// with it; hostqueue only its health.
+//
+// It promises: no request that was accepted is cut off before DrainTimeout;
+// /readyz refuses before the listener closes, so that a load balancer looks
+// away first; no client can hold a connection by sending its headers slowly.
+package hostserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"docuvault/shared/host"
+)
+
+// Server is one HTTP server with health and a graceful end. Set the fields,
+// then call [Server.Run] once.
+type Server struct {
+	Env *host.Env
+	// Handler answers everything but /healthz and /readyz; nil is 404.
+	Handler http.Handler
+	// DrainDelay is how long the server still accepts after it was told to
+	// stop, while /readyz already refuses. Zero: not at all.
+	DrainDelay time.Duration
+	// DrainTimeout is how long requests that run may take to end; 30 s if zero.
+	DrainTimeout time.Duration
+
+	draining atomic.Bool
+}
+
+// Timeouts of the server. Bodies have their own limit in hosthttp, because a
+// read deadline that is still set while a handler runs would cancel it.
+const (
+	readHeaderTimeout = 10 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 120 * time.Second
+	maxHeaderBytes    = 64 << 10
+	readyTimeout      = 3 * time.Second
+)
+
+// Run serves on ln until ctx ends, then drains. It closes ln. The error is nil
+// after a clean end.
+func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.mux(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.Env.Log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+
+	s.draining.Store(true)
+	s.Env.Log.Info("stopping: draining requests")
+	if s.DrainDelay > 0 {
+		delay := time.NewTimer(s.DrainDelay)
+		defer delay.Stop()
+		select {
+		case <-delay.C:
+		case err := <-served:
+			return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+		}
+	}
+	timeout := s.DrainTimeout
+	if timeout == 0 {
+		timeout = 30 * time.Second
+	}
+	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	if err := srv.Shutdown(shutdown); err != nil {
+		_ = srv.Close()
+		return fmt.Errorf("drain requests within %s: %w", timeout, err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Listen listens on the port of the variable PORT, or on fallback ("8080") when
+// it is not set.
+func Listen(env *host.Env, fallback string) (net.Listener, error) {
+	port := env.Lookup("PORT")
+	if port == "" {
+		port = fallback
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 && port != "0" {
+		return nil, fmt.Errorf("PORT: %q is no port between 1 and 65535", port)
+	}
+	ln, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return nil, fmt.Errorf("PORT: %w", err)
+	}
+	return ln, nil
+}
+
+func (s *Server) mux() http.Handler {
+	mux := http.NewServeMux()
+	Health(mux, s.Env, s.draining.Load)
+	if s.Handler != nil {
+		mux.Handle("/", s.Handler)
+	}
+	return mux
+}
+
+// Health mounts GET /healthz (200 while the process lives) and GET /readyz (200
+// when every check of the Env passes and draining reports false; else 503
+// "unavailable" with the names of what failed; causes go to the log only).
+func Health(mux *http.ServeMux, env *host.Env, draining func() bool) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "application/json", map[string]any{"status": "alive"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		failed := []string{"draining"}
+		if !draining() {
+			ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+			defer cancel()
+			var causes []error
+			if failed, causes = env.Unready(ctx); len(failed) == 0 {
+				answer(w, http.StatusOK, "application/json", map[string]any{"status": "ready"})
+				return
+			}
+			env.Log.Warn("not ready", "failed", failed, "error", errors.Join(causes...))
+		}
+		answer(w, http.StatusServiceUnavailable, "application/problem+json", map[string]any{
+			"title": http.StatusText(http.StatusServiceUnavailable), "status": http.StatusServiceUnavailable,
+			"code": "unavailable", "detail": "Not ready to work.", "failed": failed,
+		})
+	})
+}
+
+func answer(w http.ResponseWriter, status int, contentType string, body map[string]any) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a probe that hung up
+}

@@ -1,0 +1,23 @@
+package host
+
+import (
+	"context"
+	"log/slog"
+)
+
+type loggerKey struct{}
+
+// WithLogger returns a context that carries the logger of one request, message
+// or run, with its ids as fields.
+func WithLogger(ctx context.Context, log *slog.Logger) context.Context {
+	return context.WithValue(ctx, loggerKey{}, log)
+}
+
+// Logger returns the logger of the request, message or run that ctx belongs
+// to. Outside of one it discards: code that runs at start has [Env.Log].
+func Logger(ctx context.Context) *slog.Logger {
+	if log, ok := ctx.Value(loggerKey{}).(*slog.Logger); ok {
+		return log
+	}
+	return slog.New(slog.DiscardHandler)
+}
