@@ -79,9 +79,9 @@ type Place struct {
 // prints, and the key's bytes cannot be read back.
 type Key struct {
 	number uint32
-	// An interface that holds a pointer: fmt prints an address where it
-	// meets this field inside another struct.
-	aead cipher.AEAD
+	// A closure, because fmt does not call Format on the unexported field of
+	// another struct, and follows a pointer there for a verb like %s.
+	aead func() cipher.AEAD
 }
 
 // NewKey makes a key of exactly [KeySize] bytes.
@@ -97,7 +97,7 @@ func NewKey(number uint32, raw []byte) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("seal: GCM: %w", err)
 	}
-	return Key{number: number, aead: aead}, nil
+	return Key{number: number, aead: func() cipher.AEAD { return aead }}, nil
 }
 
 // Number returns the number that headers name.
@@ -128,7 +128,7 @@ func sealWith(random io.Reader, key Key, place Place, plaintext []byte) ([]byte,
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("seal: reading a nonce: %w", err)
 	}
-	return key.aead.Seal(sealed, nonce, plaintext, place.bind(sealed[:headerSize])), nil
+	return key.aead().Seal(sealed, nonce, plaintext, place.bind(sealed[:headerSize])), nil
 }
 
 // Open decrypts a sealed value. keys returns the key of a number, and false if
@@ -147,7 +147,7 @@ func Open(keys func(number uint32) (Key, bool), place Place, sealed []byte) ([]b
 	if !ok || key.aead == nil || key.number != number {
 		return nil, ErrSealedKey
 	}
-	plaintext, err := key.aead.Open(make([]byte, 0, len(body)-tagSize), nonce, body, place.bind(header))
+	plaintext, err := key.aead().Open(make([]byte, 0, len(body)-tagSize), nonce, body, place.bind(header))
 	if err != nil {
 		return nil, ErrSealedForged
 	}

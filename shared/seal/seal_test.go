@@ -263,9 +263,14 @@ func TestKeysNeverPrint(t *testing.T) {
 	hidden := struct{ key Key }{key}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		fmt.Fprintf(&out, verb+verb+verb, key, &key, hidden)
+		fmt.Fprintf(&out, verb+verb+verb+verb, key, &key, hidden, &hidden)
 	}
-	for _, planted := range []string{string(raw), hex.EncodeToString(raw), fmt.Sprint(raw)[1:20], "30 31 32", "0x30"} {
+	// AES keeps the key as words, in either order of bytes.
+	big, little := binary.BigEndian.Uint32(raw), binary.LittleEndian.Uint32(raw)
+	for _, planted := range []string{
+		string(raw), hex.EncodeToString(raw), fmt.Sprint(raw)[1:20], "30 31 32", "0x30",
+		fmt.Sprint(big), fmt.Sprint(little), fmt.Sprintf("%x", big), fmt.Sprintf("%x", little),
+	} {
 		if strings.Contains(out.String(), planted) {
 			t.Errorf("a key was printed: %s", out.String())
 		}
