@@ -157,6 +157,57 @@ BEGIN
 END $$;
 CREATE TRIGGER documents_guard BEFORE UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION documents_guard();
 
+-- Locks a live document in front of the statements that change it: DV404 when
+-- it is not there for this user, DV412 when it is not the version that the
+-- client saw (NULL: any).
+CREATE FUNCTION lock_document(in_document uuid, in_version bigint) RETURNS void
+  LANGUAGE plpgsql AS $$
+DECLARE
+  found_version bigint;
+BEGIN
+  SELECT version INTO found_version FROM documents
+   WHERE id = in_document AND user_id = app_user() AND status NOT IN ('pending', 'rejected', 'expired', 'purging')
+     FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such document' USING ERRCODE = 'DV404';
+  END IF;
+  IF in_version IS NOT NULL AND found_version <> in_version THEN
+    RAISE EXCEPTION 'another version' USING ERRCODE = 'DV412';
+  END IF;
+END $$;
+
+-- Walks a path of folder names from the root, makes what is missing, and
+-- returns the last one; NULL for an empty path. The arrays run in parallel:
+-- the id and the sealed name are for a folder that has to be made.
+CREATE FUNCTION ensure_folder(in_ids uuid[], in_keys bytea[], in_names bytea[]) RETURNS uuid
+  LANGUAGE plpgsql AS $$
+DECLARE
+  here uuid;
+  parent uuid;
+BEGIN
+  FOR i IN 1 .. coalesce(array_length(in_keys, 1), 0) LOOP
+    parent := here;
+    INSERT INTO folders (id, user_id, parent_id, name_key, name_sealed)
+      VALUES (in_ids[i], app_user(), parent, in_keys[i], in_names[i]) ON CONFLICT DO NOTHING;
+    SELECT id INTO STRICT here FROM folders
+     WHERE user_id = app_user() AND parent_id IS NOT DISTINCT FROM parent AND name_key = in_keys[i];
+  END LOOP;
+  RETURN here;
+END $$;
+
+-- The folder itself if it is the user's own (NULL stays NULL); DV422 if not.
+CREATE FUNCTION require_folder(in_folder uuid) RETURNS uuid
+  LANGUAGE plpgsql AS $$
+BEGIN
+  IF in_folder IS NOT NULL AND NOT EXISTS (SELECT FROM folders WHERE id = in_folder AND user_id = app_user()) THEN
+    RAISE EXCEPTION 'no such folder' USING ERRCODE = 'DV422';
+  END IF;
+  RETURN in_folder;
+END $$;
+
 -- migrate:down
+DROP FUNCTION require_folder(uuid);
+DROP FUNCTION ensure_folder(uuid[], bytea[], bytea[]);
+DROP FUNCTION lock_document(uuid, bigint);
 DROP TABLE classifier_tokens, classifier_topics, objects, tokens, texts, document_tags, documents, tags, topics, folders;
 DROP FUNCTION documents_guard();

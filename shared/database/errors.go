@@ -23,6 +23,12 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.Forbidden, "Only an administrator may do this.")
 	case "DV003":
 		return fault.New(fault.ReauthRequired, "Confirm your password first.")
+	case "DV404":
+		return fault.New(fault.NotFound, "There is no such document.")
+	case "DV412":
+		return fault.New(fault.PreconditionFailed, "The document has changed since you read it. Read it again, then repeat your change.")
+	case "DV422":
+		return fault.New(fault.ValidationFailed, "There is no such folder. Choose one of yours.")
 	case "23505":
 		return &Conflict{Constraint: e.ConstraintName}
 	case "53300", "57P01", "57P02", "57P03", "08006", "08001":

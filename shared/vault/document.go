@@ -1,0 +1,213 @@
+package vault
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"docuvault/shared/database"
+	"docuvault/shared/fault"
+	"docuvault/shared/id"
+	"docuvault/shared/keys"
+)
+
+// Status is where a document stands.
+type Status string
+
+// The statuses; documents_guard in the schema has the picture of what may
+// follow what.
+const (
+	Pending    Status = "pending"    // begun, the bytes are not there yet
+	Stored     Status = "stored"     // the bytes are there and right
+	Processing Status = "processing" // a worker reads it
+	Ready      Status = "ready"      // read, or of a type that has no text
+	Failed     Status = "failed"     // the analysis failed; the document is fine
+	Rejected   Status = "rejected"   // the bytes were not the announced ones, and were deleted
+	Expired    Status = "expired"    // the upload was aborted or never came
+	Trashed    Status = "trashed"    // in the trash
+	Purging    Status = "purging"    // being deleted for good
+)
+
+// Document is a document as its owner sees it.
+type Document struct {
+	ID          id.ID  `json:"id" format:"uuid"`
+	Filename    string `json:"filename" doc:"The name it was uploaded under, cleaned: NFC, at most 255 characters."`
+	Title       string `json:"title" doc:"What the user or the analysis calls it; empty if neither does."`
+	Size        int64  `json:"size" doc:"Bytes."`
+	ContentType string `json:"content_type" doc:"The type the client announced."`
+	SniffedType string `json:"sniffed_type,omitempty" doc:"The type its bytes show, once they were read; it decides how it is served."`
+	SHA256      string `json:"sha256" doc:"Hash of the bytes as stored, hexadecimal."`
+	Status      Status `json:"status" enum:"pending,stored,processing,ready,failed,rejected,expired,trashed,purging"`
+	Failure     string `json:"failure,omitempty" doc:"Why the analysis failed or the bytes were rejected: a code."`
+
+	Topic       string       `json:"topic,omitempty"`
+	TopicSource string       `json:"topic_source,omitempty" enum:"user,local,openai,anthropic" doc:"Who set the topic."`
+	Suggestions []Suggestion `json:"suggestions" doc:"What the analysis proposes; it never overwrites what a person set."`
+	Tags        []string     `json:"tags"`
+
+	Correspondent string `json:"correspondent,omitempty"`
+	Notes         string `json:"notes,omitempty"`
+	Reference     string `json:"reference,omitempty"`
+	DocumentDate  *Date  `json:"document_date,omitempty" doc:"The date on the paper."`
+	FolderID      *id.ID `json:"folder_id,omitempty" format:"uuid"`
+
+	PageCount          *int       `json:"page_count,omitempty"`
+	Language           string     `json:"language,omitempty" doc:"ISO 639-1; absent when unsure."`
+	OriginalModifiedAt *time.Time `json:"original_modified_at,omitempty" doc:"When the file was last changed, as its owner's machine said."`
+	CreatedAt          time.Time  `json:"created_at"`
+	UpdatedAt          time.Time  `json:"updated_at"`
+	Version            int64      `json:"version" doc:"Grows with each change; send it as If-Match to change only what you saw."`
+}
+
+// Suggestion is a proposal of the analysis.
+type Suggestion struct {
+	Kind       string     `json:"kind" doc:"What it is about: topic, title, correspondent, document_date."`
+	Value      string     `json:"value"`
+	Confidence float64    `json:"confidence" minimum:"0" maximum:"1"`
+	Source     string     `json:"source" doc:"Which provider says so."`
+	Evidence   []Evidence `json:"evidence" doc:"The words in the text that decided it."`
+}
+
+// Evidence is a word or phrase that stands in the document's text.
+type Evidence struct {
+	Word  string `json:"word"`
+	Count int    `json:"count" doc:"How often it stands there."`
+}
+
+// Sealed columns of table documents.
+const (
+	table            = "documents"
+	colFilename      = "filename_sealed"
+	colTitle         = "title_sealed"
+	colCorrespondent = "correspondent_sealed"
+	colNotes         = "notes_sealed"
+	colReference     = "reference_sealed"
+	colSuggestions   = "suggestions_sealed"
+)
+
+// columns selects what scan reads, from documents d.
+const columns = ` d.id, d.status, coalesce(d.failure, ''), d.size, d.sha256, d.content_type, coalesce(d.sniffed_type, ''),
+  d.filename_sealed, d.title_sealed, d.correspondent_sealed, d.notes_sealed, d.reference_sealed, d.suggestions_sealed,
+  d.folder_id, d.topic_id, (SELECT t.name_sealed FROM topics t WHERE t.id = d.topic_id), coalesce(d.topic_source, ''),
+  ARRAY(SELECT g.id FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE x.document_id = d.id ORDER BY g.created_at, g.id),
+  ARRAY(SELECT g.name_sealed FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE x.document_id = d.id ORDER BY g.created_at, g.id),
+  d.document_date, d.page_count, coalesce(d.language, ''), d.original_modified_at, d.created_at, d.updated_at, d.version `
+
+// row is a document as the database has it.
+type row struct {
+	doc                                                           Document
+	sha                                                           []byte
+	filename, title, correspondent, notes, reference, suggestions []byte
+	folder, topicID                                               id.ID
+	topicName                                                     []byte
+	tagIDs                                                        []id.ID
+	tagNames                                                      [][]byte
+	documentDate                                                  *time.Time
+}
+
+func (r *row) fields() []any {
+	d := &r.doc
+	return []any{
+		&d.ID, &d.Status, &d.Failure, &d.Size, &r.sha, &d.ContentType, &d.SniffedType,
+		&r.filename, &r.title, &r.correspondent, &r.notes, &r.reference, &r.suggestions,
+		&r.folder, &r.topicID, &r.topicName, &d.TopicSource,
+		&r.tagIDs, &r.tagNames,
+		&r.documentDate, &d.PageCount, &d.Language, &d.OriginalModifiedAt, &d.CreatedAt, &d.UpdatedAt, &d.Version,
+	}
+}
+
+// open makes the row readable with its owner's keys.
+func (r *row) open(u *keys.User) (Document, error) {
+	d := r.doc
+	d.SHA256 = hex.EncodeToString(r.sha)
+	if !r.folder.IsNil() {
+		d.FolderID = &r.folder
+	}
+	if r.documentDate != nil {
+		date := DateOf(*r.documentDate)
+		d.DocumentDate = &date
+	}
+	for _, f := range []struct {
+		column string
+		sealed []byte
+		into   *string
+	}{
+		{colFilename, r.filename, &d.Filename}, {colTitle, r.title, &d.Title},
+		{colCorrespondent, r.correspondent, &d.Correspondent}, {colNotes, r.notes, &d.Notes},
+		{colReference, r.reference, &d.Reference},
+	} {
+		if f.sealed == nil {
+			continue
+		}
+		plain, err := u.Open(table, f.column, d.ID, f.sealed)
+		if err != nil {
+			return Document{}, fmt.Errorf("document %s: %w", d.ID, err)
+		}
+		*f.into = string(plain)
+	}
+	if r.topicName != nil {
+		name, err := u.Open("topics", "name_sealed", r.topicID, r.topicName)
+		if err != nil {
+			return Document{}, fmt.Errorf("topic %s: %w", r.topicID, err)
+		}
+		d.Topic = string(name)
+	}
+	d.Tags = make([]string, len(r.tagIDs))
+	for i, tag := range r.tagIDs {
+		name, err := u.Open("tags", "name_sealed", tag, r.tagNames[i])
+		if err != nil {
+			return Document{}, fmt.Errorf("tag %s: %w", tag, err)
+		}
+		d.Tags[i] = string(name)
+	}
+	d.Suggestions = []Suggestion{}
+	if r.suggestions != nil {
+		plain, err := u.Open(table, colSuggestions, d.ID, r.suggestions)
+		if err != nil {
+			return Document{}, fmt.Errorf("document %s: %w", d.ID, err)
+		}
+		if err := json.Unmarshal(plain, &d.Suggestions); err != nil {
+			return Document{}, fmt.Errorf("suggestions of document %s: %w", d.ID, err)
+		}
+	}
+	return d, nil
+}
+
+// ErrNoDocument is the one answer for an id that is unknown, deleted, or
+// another user's.
+var ErrNoDocument = fault.New(fault.NotFound, "There is no such document.")
+
+// Get returns a document in any state. It returns fault.NotFound.
+func (v *Vault) Get(ctx context.Context, actor database.Actor, document id.ID) (Document, error) {
+	return v.one(ctx, actor, `d.id = @id`, database.Args{"id": document})
+}
+
+// one returns the single document that a condition picks.
+func (v *Vault) one(ctx context.Context, actor database.Actor, where string, args database.Args) (Document, error) {
+	var r row
+	var found bool
+	err := v.db.Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&found, `SELECT `+columns+` FROM documents d WHERE d.user_id = app_user() AND `+where, args, r.fields()...)
+	})
+	if err != nil {
+		return Document{}, fmt.Errorf("read document: %w", err)
+	}
+	if !found {
+		return Document{}, ErrNoDocument
+	}
+	u, err := v.Keys(ctx, actor)
+	if err != nil {
+		return Document{}, err
+	}
+	return r.open(u)
+}
+
+// BySHA256 returns the document that keeps these bytes from being uploaded a
+// second time: pending or live, and not one of the allowed duplicates. It
+// returns fault.NotFound.
+func (v *Vault) BySHA256(ctx context.Context, actor database.Actor, sha []byte) (Document, error) {
+	return v.one(ctx, actor, `d.sha256 = @sha AND NOT d.allow_duplicate AND d.status NOT IN ('rejected', 'expired')`,
+		database.Args{"sha": sha})
+}

@@ -1,0 +1,49 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+
+	"docuvault/shared/database"
+	"docuvault/shared/id"
+)
+
+// Text is what the analysis read out of a document.
+type Text struct {
+	Text      string `json:"text"`
+	Source    string `json:"source" doc:"Where it comes from: pdf, text, html, csv, email; none when there is none."`
+	Truncated bool   `json:"truncated" doc:"True when the paper had more than the 4 MiB that are kept."`
+}
+
+// Text returns the text of a document that is not being deleted; source "none"
+// and an empty text when there is none or it was not read yet. It returns
+// fault.NotFound.
+func (v *Vault) Text(ctx context.Context, actor database.Actor, document id.ID) (Text, error) {
+	var there bool
+	var t Text
+	var sealed []byte
+	err := v.db.Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&there, `SELECT coalesce(t.source, 'none'), coalesce(t.truncated, false), t.sealed
+		   FROM documents d LEFT JOIN texts t ON t.document_id = d.id
+		  WHERE d.id = @id AND d.user_id = app_user() AND d.status <> 'purging'`,
+			database.Args{"id": document}, &t.Source, &t.Truncated, &sealed)
+	})
+	switch {
+	case err != nil:
+		return Text{}, fmt.Errorf("read text: %w", err)
+	case !there:
+		return Text{}, ErrNoDocument
+	case sealed == nil:
+		return t, nil
+	}
+	u, err := v.Keys(ctx, actor)
+	if err != nil {
+		return Text{}, err
+	}
+	plain, err := u.Open("texts", "sealed", document, sealed)
+	if err != nil {
+		return Text{}, fmt.Errorf("text of document %s: %w", document, err)
+	}
+	t.Text = string(plain)
+	return t, nil
+}
