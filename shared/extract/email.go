@@ -74,10 +74,11 @@ func (l *letter) message(ctx context.Context, r io.Reader, depth int) error {
 func readHeader(r io.Reader) (mail.Header, io.Reader, error) {
 	limited := &io.LimitedReader{R: r, N: maxHeader}
 	m, err := mail.ReadMessage(limited)
+	if limited.N <= 0 {
+		// net/mail takes a header that breaks off for a whole one.
+		return nil, nil, fail(TooComplex, errors.New("the header has no end"))
+	}
 	if err != nil {
-		if limited.N <= 0 {
-			return nil, nil, fail(TooComplex, errors.New("the header has no end"))
-		}
 		return nil, nil, broken(err)
 	}
 	limited.N = 1 << 62 // the body is bounded by what is kept of it

@@ -79,17 +79,23 @@ func htmlText(ctx context.Context, page string, limit int) (text string, cut boo
 			if hidden == 0 && isHidden(tag) {
 				hidden = tag
 			}
-			writeBreak(&out, tag)
+			if hidden == 0 {
+				writeBreak(&out, tag)
+			}
 		case html.SelfClosingTagToken:
 			name, _ := z.TagName()
-			writeBreak(&out, atom.Lookup(name))
+			if hidden == 0 {
+				writeBreak(&out, atom.Lookup(name))
+			}
 		case html.EndTagToken:
 			name, _ := z.TagName()
 			tag := atom.Lookup(name)
 			if tag == hidden {
 				hidden = 0
 			}
-			writeBreak(&out, tag)
+			if hidden == 0 {
+				writeBreak(&out, tag)
+			}
 		}
 	}
 }
@@ -122,16 +128,20 @@ func writeSpace(out *strings.Builder, c byte) {
 	out.WriteByte(c)
 }
 
+// isSpace is HTML's white space. A no-break space is not: it may hold a number
+// together.
+func isSpace(r rune) bool { return strings.ContainsRune(" \t\n\r\f", r) }
+
 // writeCollapsed adds text with each run of white space as one space.
 func writeCollapsed(out *strings.Builder, text string) {
-	words := strings.Fields(text)
+	words := strings.FieldsFunc(text, isSpace)
 	if len(words) == 0 {
 		if text != "" {
 			writeInline(out)
 		}
 		return
 	}
-	if strings.ContainsRune(" \t\n\r\f", rune(text[0])) {
+	if isSpace(rune(text[0])) {
 		writeInline(out)
 	}
 	for i, word := range words {
@@ -140,7 +150,7 @@ func writeCollapsed(out *strings.Builder, text string) {
 		}
 		out.WriteString(word)
 	}
-	if strings.ContainsRune(" \t\n\r\f", rune(text[len(text)-1])) {
+	if isSpace(rune(text[len(text)-1])) {
 		writeInline(out)
 	}
 }

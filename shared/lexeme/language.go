@@ -94,6 +94,7 @@ const sampleWords = 2000
 func Language(text string) string {
 	all := languages()
 	scores := make(map[string]float64, len(all))
+	distinct := make(map[string]map[string]bool, len(all))
 	words := 0
 	for w := range Words(text, "") {
 		if w.Part || hasDigit(w.Token) {
@@ -116,6 +117,10 @@ func Language(text string) string {
 		for _, code := range Languages {
 			if all[code].stop[word] {
 				scores[code] += 1 / float64(found*found)
+				if distinct[code] == nil {
+					distinct[code] = map[string]bool{}
+				}
+				distinct[code][word] = true
 			}
 		}
 	}
@@ -128,8 +133,9 @@ func Language(text string) string {
 			second = s
 		}
 	}
-	// Three clear words at least, a tenth of all, and well ahead of the next.
-	if first < 3 || first < 0.08*float64(min(words, sampleWords)) || first < 1.5*second {
+	// Three clear words at least, one in twelve of all, well ahead of the next,
+	// and different ones: "et" a hundred times is Latin.
+	if first < 3 || len(distinct[best]) < 5 || first < 0.08*float64(min(words, sampleWords)) || first < 1.5*second {
 		return ""
 	}
 	return best

@@ -38,9 +38,7 @@ func Sniff(head []byte) string {
 	if len(head) > HeadSize {
 		head = head[:HeadSize]
 	}
-	// A PDF may carry junk before its header: readers look for it in the
-	// first 1024 bytes (ISO 32000-1, annex H.3.4.1).
-	if i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); i == 0 || i > 0 && !looksLikeText(head[:i]) {
+	if isPDF(head) {
 		return PDF
 	}
 	if isEmail(head) {
@@ -51,10 +49,18 @@ func Sniff(head []byte) string {
 	switch {
 	case found == "text/tab-separated-values":
 		return CSV
-	case found == Unknown && looksLikeText(head):
-		return Text
+	case (found == Unknown || found == PDF) && looksLikeText(head):
+		return Text // text that speaks of %PDF-, for one
 	}
 	return found
+}
+
+// isPDF allows what readers allow: junk before the header, which lies in the
+// first 1024 bytes (ISO 32000-1, annex H.3.4.1), at the start of a line or
+// after bytes that are no text.
+func isPDF(head []byte) bool {
+	i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-"))
+	return i == 0 || i > 0 && (head[i-1] == '\n' || !looksLikeText(head[:i]))
 }
 
 // Refine returns the announced type where the bytes allow it and it says more
