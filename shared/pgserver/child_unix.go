@@ -19,15 +19,18 @@ const supported = true
 // child is the server's process.
 type child struct {
 	cmd  *exec.Cmd
-	tied io.Closer // what ties it to this process, besides the kernel
+	tie  io.Closer // what ties it to this process, besides the kernel
 	done chan struct{}
 }
+
+// tied is tiedCommand, except in the test of the other platforms' way.
+var tied = tiedCommand
 
 // startChild starts the server so that it ends with this process.
 func startChild(program string, args []string, user *osUser, log io.Writer) (*child, error) {
 	c := &child{done: make(chan struct{})}
 	var err error
-	if c.cmd, c.tied, err = tiedCommand(program, args); err != nil {
+	if c.cmd, c.tie, err = tied(program, args); err != nil {
 		return nil, err
 	}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
@@ -46,14 +49,14 @@ func startChild(program string, args []string, user *osUser, log io.Writer) (*ch
 			return
 		}
 		_ = c.cmd.Wait() // the state is kept in cmd.ProcessState
-		if c.tied != nil {
-			_ = c.tied.Close()
+		if c.tie != nil {
+			_ = c.tie.Close()
 		}
 		close(c.done)
 	}()
 	if err := <-started; err != nil {
-		if c.tied != nil {
-			_ = c.tied.Close()
+		if c.tie != nil {
+			_ = c.tie.Close()
 		}
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (s *Server) initialise(ctx context.Context, user *osUser) error {
 			"--auth-local=scram-sha-256", "--auth-host=scram-sha-256",
 			"--encoding=UTF8", "--lc-messages=C", "--data-checksums",
 		}, locale...)
-		if s.opts.Throwaway {
+		if s.opts.Throwaway || s.opts.Settings["fsync"] == "off" {
 			args = append(args, "--no-sync")
 		}
 		cmd := exec.CommandContext(ctx, s.binaries.program("initdb"), args...)

@@ -23,12 +23,12 @@ func pipeTiedCommand(program string, args []string) (*exec.Cmd, io.Closer, error
 	cmd := exec.Command("/bin/sh", append([]string{"-c", script, program}, args...)...)
 	cmd.ExtraFiles = []*os.File{read} // descriptor 3
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return cmd, &tie{read, write}, nil
+	return cmd, &pipeTie{read, write}, nil
 }
 
-type tie struct{ read, write *os.File }
+type pipeTie struct{ read, write *os.File }
 
-func (t *tie) Close() error {
+func (t *pipeTie) Close() error {
 	_, _ = t.write.WriteString("\n")
 	_ = t.read.Close()
 	return t.write.Close()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package pgserver
+
+const raceEnabled = false
