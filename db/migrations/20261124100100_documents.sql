@@ -145,6 +145,7 @@ BEGIN
   IF NEW.status <> OLD.status AND NOT (OLD.status, NEW.status) IN (
     ('pending', 'stored'), ('pending', 'rejected'), ('pending', 'expired'),
     ('stored', 'processing'), ('processing', 'ready'), ('processing', 'failed'),
+    ('processing', 'stored'), -- the worker gave up or lost its lease
     ('ready', 'stored'), ('failed', 'stored'), -- reprocess
     ('stored', 'trashed'), ('processing', 'trashed'), ('ready', 'trashed'), ('failed', 'trashed'),
     ('trashed', 'stored'), ('trashed', 'ready'), ('trashed', 'failed'), -- restore
@@ -176,13 +177,13 @@ BEGIN
   END IF;
 END $$;
 
--- Walks a path of folder names from the root, makes what is missing, and
--- returns the last one; NULL for an empty path. The arrays run in parallel:
+-- Walks a path of folder names from a folder (NULL: the root), makes what is
+-- missing, and returns the last one; the start itself for an empty path. The arrays run in parallel:
 -- the id and the sealed name are for a folder that has to be made.
-CREATE FUNCTION ensure_folder(in_ids uuid[], in_keys bytea[], in_names bytea[]) RETURNS uuid
+CREATE FUNCTION ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) RETURNS uuid
   LANGUAGE plpgsql AS $$
 DECLARE
-  here uuid;
+  here uuid := in_start;
   parent uuid;
 BEGIN
   FOR i IN 1 .. coalesce(array_length(in_keys, 1), 0) LOOP
@@ -207,7 +208,7 @@ END $$;
 
 -- migrate:down
 DROP FUNCTION require_folder(uuid);
-DROP FUNCTION ensure_folder(uuid[], bytea[], bytea[]);
+DROP FUNCTION ensure_folder(uuid, uuid[], bytea[], bytea[]);
 DROP FUNCTION lock_document(uuid, bigint);
 DROP TABLE classifier_tokens, classifier_topics, objects, tokens, texts, document_tags, documents, tags, topics, folders;
 DROP FUNCTION documents_guard();

@@ -52,17 +52,24 @@ const Free = `freed AS (
 const Usage = `SELECT limit_bytes, used_bytes, reserved_bytes, open_uploads, documents, document_limit
   FROM quotas WHERE user_id = app_user()`
 
-// Recount compares the counters of the user with what the rows say; it returns
-// a row only where they differ, and puts it right. It reads and writes under
-// the quota's row lock, so that no transition slips in between.
+// Lock holds the user's counters still until the transaction ends. It goes in
+// front of [Recount], in the same batch: the recount then sees every transition
+// that came before, and none can slip in between.
+const Lock = `SELECT FROM quotas WHERE user_id = app_user() FOR UPDATE`
+
+// Recount puts counters right that differ from what the rows say, and returns
+// a row only then: used, reserved, open uploads and documents, each as it was.
+// A row is a bug or a restored backup; it is logged.
 const Recount = `
-WITH locked AS (SELECT user_id, used_bytes, reserved_bytes, open_uploads, documents FROM quotas WHERE user_id = app_user() FOR UPDATE),
-truth AS (
+WITH truth AS (
   SELECT coalesce(sum(size) FILTER (WHERE status NOT IN ('pending', 'rejected', 'expired')), 0)::bigint AS used,
          coalesce(sum(size) FILTER (WHERE status = 'pending'), 0)::bigint AS reserved,
          count(*) FILTER (WHERE status = 'pending') AS open,
          count(*) FILTER (WHERE status NOT IN ('pending', 'rejected', 'expired')) AS documents
-    FROM documents WHERE user_id = app_user())
-SELECT l.used_bytes, t.used, l.reserved_bytes, t.reserved, l.open_uploads, t.open, l.documents, t.documents
-  FROM locked l, truth t
- WHERE (l.used_bytes, l.reserved_bytes, l.open_uploads, l.documents) IS DISTINCT FROM (t.used, t.reserved, t.open, t.documents)`
+    FROM documents WHERE user_id = app_user()),
+before AS (SELECT * FROM quotas WHERE user_id = app_user())
+UPDATE quotas q SET used_bytes = t.used, reserved_bytes = t.reserved, open_uploads = t.open, documents = t.documents
+  FROM truth t, before b
+ WHERE q.user_id = app_user()
+   AND (q.used_bytes, q.reserved_bytes, q.open_uploads, q.documents) IS DISTINCT FROM (t.used, t.reserved, t.open, t.documents)
+RETURNING b.used_bytes, b.reserved_bytes, b.open_uploads, b.documents`

@@ -79,3 +79,12 @@ func (Field[T]) Schema(r huma.Registry) *huma.Schema {
 func (d Date) time() time.Time {
 	return time.Date(d.year, time.Month(d.month), d.day, 0, 0, 0, 0, time.UTC)
 }
+
+// Null is the date as a nullable parameter: NULL for the zero Date.
+func (d Date) Null() *time.Time {
+	if d == (Date{}) {
+		return nil
+	}
+	t := d.time()
+	return &t
+}

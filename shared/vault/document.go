@@ -211,3 +211,22 @@ func (v *Vault) BySHA256(ctx context.Context, actor database.Actor, sha []byte) 
 	return v.one(ctx, actor, `d.sha256 = @sha AND NOT d.allow_duplicate AND d.status NOT IN ('rejected', 'expired')`,
 		database.Args{"sha": sha})
 }
+
+// New is what a client says of a new document, sealed.
+type New struct{ Filename, Title, Correspondent []byte }
+
+// SealNew cleans and seals it; empty members become NULL.
+func SealNew(u *keys.User, document id.ID, filename, title, correspondent string) (n New, err error) {
+	if n.Filename, err = u.Seal(table, colFilename, document, []byte(CleanFilename(filename))); err != nil {
+		return n, err
+	}
+	if title = cleanText(title); title != "" {
+		if n.Title, err = u.Seal(table, colTitle, document, []byte(title)); err != nil {
+			return n, err
+		}
+	}
+	if correspondent = cleanText(correspondent); correspondent != "" {
+		n.Correspondent, err = u.Seal(table, colCorrespondent, document, []byte(correspondent))
+	}
+	return n, err
+}

@@ -131,9 +131,9 @@ func SealPath(u *keys.User, path string) (FolderPath, error) {
 	return p, nil
 }
 
-// EnsureFolder is the SQL expression for the folder at the path; it is NULL
-// for an empty one. Its arguments come from [FolderPath.Into].
-const EnsureFolder = `ensure_folder(@folder_ids::uuid[], @folder_keys::bytea[], @folder_names::bytea[])`
+// EnsureFolder is the SQL expression for the folder at the path below
+// @folder (NULL: the root). Its other arguments come from [FolderPath.Into].
+const EnsureFolder = `ensure_folder(require_folder(@folder), @folder_ids::uuid[], @folder_keys::bytea[], @folder_names::bytea[])`
 
 // Into adds the arguments of [EnsureFolder].
 func (p FolderPath) Into(args database.Args) {

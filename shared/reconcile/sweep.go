@@ -1,0 +1,160 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"docuvault/shared/audit"
+	"docuvault/shared/database"
+	"docuvault/shared/id"
+	"docuvault/shared/quota"
+	"docuvault/shared/storage"
+)
+
+// orphans removes objects that no row knows and that are older than the grace.
+func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Backend, report *Report) error {
+	lister, err := storage.As[storage.Lister](bucket)
+	if err != nil {
+		return err
+	}
+	cursor := "orphans." + name
+	after, err := r.position(ctx, cursor)
+	if err != nil {
+		return err
+	}
+	scanned, last, ended := 0, "", true
+	var old, unknown []string
+	flush := func() error {
+		if len(old) == 0 {
+			return nil
+		}
+		err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+			b.Each(`SELECT key FROM unknown_objects(@keys::text[])`, database.Args{"keys": old}, func(scan func(...any) error) error {
+				var key string
+				err := scan(&key)
+				unknown = append(unknown, key)
+				return err
+			})
+		})
+		old = old[:0]
+		return err
+	}
+	for info, err := range lister.List(ctx, "", after) {
+		if err != nil {
+			return fmt.Errorf("reconcile: list %s: %w", name, err)
+		}
+		if scanned == maxObjects {
+			ended = false
+			break
+		}
+		scanned, last = scanned+1, info.Key
+		if r.now().Sub(info.Modified) < OrphanGrace {
+			continue
+		}
+		if old = append(old, info.Key); len(old) == 1000 {
+			if err := flush(); err != nil {
+				return fmt.Errorf("reconcile: unknown objects: %w", err)
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return fmt.Errorf("reconcile: unknown objects: %w", err)
+	}
+	if len(unknown) > max(100, scanned/100) {
+		return fmt.Errorf("reconcile: %d of %d objects in the %s bucket have no row; nothing was deleted: is this the right bucket, or was the database restored? docuvault verify lists them", len(unknown), scanned, name)
+	}
+	for _, key := range unknown {
+		if err := bucket.Delete(ctx, key); err != nil {
+			return fmt.Errorf("reconcile: delete orphan: %w", err)
+		}
+		report.Orphans++
+	}
+	if len(unknown) > 0 {
+		entry := audit.Entry{Action: audit.OrphanRemoved, Metadata: map[string]any{"bucket": name, "count": len(unknown)}}
+		if err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+			b.Exec(`SELECT `+audit.Call, entry.Into(ctx, database.Actor{}, database.Args{}))
+		}); err != nil {
+			return fmt.Errorf("reconcile: audit of orphans: %w", err)
+		}
+	}
+	if ended {
+		last = ""
+	}
+	return r.moveTo(ctx, cursor, after, last)
+}
+
+// recount compares the counters of some users with their rows, and forgets
+// what is out of date.
+func (r *Reconciler) recount(ctx context.Context, report *Report) error {
+	const cursor = "recount"
+	position, err := r.position(ctx, cursor)
+	if err != nil {
+		return err
+	}
+	after, _ := id.Parse(position) // "" starts at the first user
+	var users []id.ID
+	err = r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+		b.Exec(`DELETE FROM rate_limits WHERE updated_at < clock_timestamp() - interval '1 day'`, nil)
+		b.Each(`SELECT user_id FROM user_ids(@after, @limit::integer)`, database.Args{"after": after, "limit": maxUsers},
+			func(scan func(...any) error) error {
+				var u id.ID
+				err := scan(&u)
+				users = append(users, u)
+				return err
+			})
+	})
+	if err != nil {
+		return fmt.Errorf("reconcile: users: %w", err)
+	}
+	for _, user := range users {
+		var wrong bool
+		var used, reserved, open, documents int64
+		err := r.db.Do(ctx, database.OnBehalfOf(user), func(b *database.Batch) {
+			b.Exec(`DELETE FROM idempotency WHERE user_id = app_user() AND created_at < clock_timestamp() - interval '24 hours'`, nil)
+			b.Exec(quota.Lock, nil)
+			b.Maybe(&wrong, quota.Recount, nil, &used, &reserved, &open, &documents)
+		})
+		if err != nil {
+			return fmt.Errorf("reconcile: recount: %w", err)
+		}
+		if wrong {
+			report.Recounts++
+			r.log.ErrorContext(ctx, "a quota differed from its documents and was put right", "user_id", user,
+				"used_bytes_was", used, "reserved_bytes_was", reserved, "open_uploads_was", open, "documents_was", documents)
+		}
+	}
+	next := ""
+	if len(users) == maxUsers {
+		next = users[len(users)-1].String()
+	}
+	return r.moveTo(ctx, cursor, position, next)
+}
+
+func (r *Reconciler) position(ctx context.Context, name string) (string, error) {
+	var at string
+	var found bool
+	err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+		b.Maybe(&found, `SELECT position FROM cursors WHERE name = @name`, database.Args{"name": name}, &at)
+	})
+	if err != nil {
+		return "", fmt.Errorf("reconcile: cursor %s: %w", name, err)
+	}
+	return at, nil
+}
+
+// moveTo writes where the next run goes on, unless another run has moved the
+// cursor meanwhile.
+func (r *Reconciler) moveTo(ctx context.Context, name, from, to string) error {
+	if from == to {
+		return nil
+	}
+	err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+		b.Exec(`INSERT INTO cursors (name, position) VALUES (@name, @to)
+		        ON CONFLICT (name) DO UPDATE SET position = EXCLUDED.position, updated_at = clock_timestamp()
+		        WHERE cursors.position = @from`, database.Args{"name": name, "from": from, "to": to})
+	})
+	if err != nil {
+		return fmt.Errorf("reconcile: cursor %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+// Package upload brings documents in: it reserves quota, hands out a presigned
+// request, and settles the upload when the bytes are in storage.
+//
+// Bytes never pass it. It promises that a quota is reserved and used exactly
+// once an upload, whichever of the client's complete, the bucket's event and
+// the reconciler comes first, twice, late or never: all three end in
+// [Uploads.Settle], whose one guarded statement decides.
+package upload
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"net/url"
+	"strings"
+	"time"
+
+	"docuvault/shared/audit"
+	"docuvault/shared/database"
+	"docuvault/shared/fault"
+	"docuvault/shared/host"
+	"docuvault/shared/id"
+	"docuvault/shared/keys"
+	"docuvault/shared/quota"
+	"docuvault/shared/storage"
+	"docuvault/shared/vault"
+)
+
+// Config is what limits uploads.
+type Config struct {
+	// MaxBytes is the largest document, in bytes.
+	MaxBytes int64 `env:"MAX_UPLOAD_BYTES" envDefault:"5368709120"`
+	// URLTTL is how long a presigned PUT may be started.
+	URLTTL time.Duration `env:"UPLOAD_URL_TTL" envDefault:"15m"`
+}
+
+// Validate names the variable that is wrong and what would be right.
+func (c *Config) Validate() error {
+	if c.MaxBytes < 1 || c.MaxBytes > 5<<30 {
+		return errors.New("MAX_UPLOAD_BYTES: from 1 to 5368709120 (5 GiB, what S3 takes in one request)")
+	}
+	if c.URLTTL < time.Minute || c.URLTTL > 24*time.Hour {
+		return errors.New("UPLOAD_URL_TTL: from 1m to 24h")
+	}
+	return nil
+}
+
+// Grace is how long after a URL expired its PUT may still be arriving: storage
+// checks the time when a request starts.
+const Grace = time.Hour
+
+// Uploads begins uploads.
+type Uploads struct {
+	cfg   Config
+	vault *vault.Vault
+	store *storage.Store
+}
+
+// Open returns the Env's one Uploads.
+func Open(env *host.Env) (*Uploads, error) { return host.Resource(env, open) }
+
+func open(env *host.Env) (*Uploads, error) {
+	cfg, err := host.Config[Config](env)
+	if err != nil {
+		return nil, err
+	}
+	v, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	store, err := storage.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return &Uploads{cfg: cfg, vault: v, store: store}, nil
+}
+
+// Request is what a client wants to upload.
+type Request struct {
+	Filename           string     `json:"filename" doc:"Cleaned, never a reason to refuse."`
+	Size               int64      `json:"size" minimum:"0" doc:"Exact number of bytes; 0 is an empty file."`
+	ContentType        string     `json:"content_type" maxLength:"255" doc:"A media type (RFC 9110 section 8.3.1); empty: application/octet-stream."`
+	SHA256             string     `json:"sha256" pattern:"^[0-9a-fA-F]{64}$" patternDescription:"64 hexadecimal digits" doc:"Hash of the bytes. Storage refuses others."`
+	FolderID           id.ID      `json:"folder_id,omitempty" format:"uuid" doc:"One of your folders."`
+	Path               string     `json:"path,omitempty" doc:"Folders below folder_id or the root, with slashes; missing ones are made. At most 32 deep."`
+	Title              string     `json:"title,omitempty" maxLength:"500"`
+	DocumentDate       vault.Date `json:"document_date,omitempty"`
+	Correspondent      string     `json:"correspondent,omitempty" maxLength:"200"`
+	Tags               []string   `json:"tags,omitempty" maxItems:"50"`
+	OriginalModifiedAt time.Time  `json:"original_modified_at,omitempty" doc:"When the file was last changed on your side."`
+	AllowDuplicate     bool       `json:"allow_duplicate,omitempty" doc:"Store these bytes although they are here already."`
+}
+
+// Instructions tell the client what to send to storage.
+type Instructions struct {
+	Method    string            `json:"method" enum:"PUT"`
+	URL       string            `json:"url" format:"uri" doc:"Send the bytes there. Keep it secret until it expires."`
+	Headers   map[string]string `json:"headers" doc:"Send exactly these; Host and Content-Length come from your HTTP stack."`
+	ExpiresAt time.Time         `json:"expires_at"`
+}
+
+// Begun is the answer to a begin.
+type Begun struct {
+	Document vault.Document `json:"document"`
+	Upload   Instructions   `json:"upload"`
+	// Again is true when these bytes were pending already.
+	Again bool `json:"-"`
+}
+
+// Begin reserves quota, inserts the document and signs the PUT, for a client
+// that reached us at reached. The same bytes while pending: the same document
+// and a fresh URL. It returns fault.ValidationFailed, fault.UploadTooLarge,
+// fault.QuotaExceeded, fault.TooManyUploads, fault.DuplicateDocument and
+// fault.FolderTooDeep.
+func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, reached *url.URL) (Begun, error) {
+	sha, err := hex.DecodeString(in.SHA256)
+	if err != nil || len(sha) != 32 {
+		return Begun{}, fault.New(fault.ValidationFailed, "sha256 is 64 hexadecimal digits.")
+	}
+	if in.Size < 0 {
+		return Begun{}, fault.New(fault.ValidationFailed, "size is the number of bytes, 0 or more.")
+	}
+	if in.Size > u.cfg.MaxBytes {
+		return Begun{}, fault.Newf(fault.UploadTooLarge, "A document has at most %d bytes.", u.cfg.MaxBytes).
+			With("limit_bytes", u.cfg.MaxBytes).With("requested_bytes", in.Size)
+	}
+	if in.ContentType, err = mediaType(in.ContentType); err != nil {
+		return Begun{}, err
+	}
+	signer, err := u.store.Signer(reached)
+	if err != nil {
+		return Begun{}, err
+	}
+	userKeys, err := u.vault.Keys(ctx, actor)
+	if err != nil {
+		return Begun{}, err
+	}
+
+	document := id.New()
+	inserted, err := u.insert(ctx, actor, userKeys, document, in, sha)
+	again := false
+	switch {
+	case database.IsConflict(err, "documents_bytes"), err == nil && !inserted:
+		// Either these bytes are here, or the quota is used up; an upload that
+		// is pending already has its reservation, so that comes first.
+		existing, findErr := u.vault.BySHA256(ctx, actor, sha)
+		switch {
+		case fault.CodeOf(findErr) == fault.NotFound && err == nil:
+			return Begun{}, u.refusal(ctx, actor, in.Size)
+		case fault.CodeOf(findErr) == fault.NotFound:
+			return Begun{}, fault.New(fault.Unavailable, "The document with these bytes was deleted just now. Try again.")
+		case findErr != nil:
+			return Begun{}, findErr
+		case in.AllowDuplicate:
+			return Begun{}, u.refusal(ctx, actor, in.Size)
+		case existing.Status != vault.Pending:
+			return Begun{}, duplicate(existing)
+		}
+		document, again = existing.ID, true
+	case err != nil:
+		return Begun{}, fmt.Errorf("begin upload: %w", err)
+	}
+
+	// The deadline moves with each fresh URL, so that the reconciler waits for
+	// the newest one.
+	var key string
+	var size int64
+	var contentType string
+	var pending bool
+	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&pending, `UPDATE documents SET upload_expires_at = clock_timestamp() + @ttl
+		   WHERE id = @id AND user_id = app_user() AND status = 'pending' RETURNING object_key, size, content_type`,
+			database.Args{"id": document, "ttl": u.cfg.URLTTL}, &key, &size, &contentType)
+	})
+	if err != nil {
+		return Begun{}, fmt.Errorf("begin upload: %w", err)
+	}
+	doc, err := u.vault.Get(ctx, actor, document)
+	if err != nil {
+		return Begun{}, err
+	}
+	if !pending { // settled between the two statements
+		return Begun{}, duplicate(doc)
+	}
+	signed, err := signer.PresignPut(ctx, key, storage.PutTerms{Size: size, ContentType: contentType, SHA256: sha, TTL: u.cfg.URLTTL})
+	if err != nil {
+		return Begun{}, fmt.Errorf("sign upload: %w", err)
+	}
+	return Begun{
+		Document: doc, Again: again,
+		Upload: Instructions{Method: signed.Method, URL: signed.URL, Headers: signed.Headers, ExpiresAt: signed.ExpiresAt},
+	}, nil
+}
+
+// insert is the one statement that reserves quota and makes the document; false
+// means that the reservation was refused.
+func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User, document id.ID, in Request, sha []byte) (bool, error) {
+	sealed, err := vault.SealNew(k, document, in.Filename, in.Title, in.Correspondent)
+	if err != nil {
+		return false, err
+	}
+	path, err := vault.SealPath(k, in.Path)
+	if err != nil {
+		return false, err
+	}
+	tags, err := vault.SealTags(k, in.Tags)
+	if err != nil {
+		return false, err
+	}
+	args := database.Args{
+		"id": document, "size": in.Size, "max_open": quota.MaxOpenUploads,
+		"key": Key(actor.User(), document, in.Filename), "sha": sha, "allow_duplicate": in.AllowDuplicate,
+		"content_type": in.ContentType, "ttl": u.cfg.URLTTL,
+		"filename": sealed.Filename, "title": sealed.Title, "correspondent": sealed.Correspondent,
+		"document_date": in.DocumentDate.Null(), "original_modified_at": nullTime(in.OriginalModifiedAt),
+		"folder": database.NullID(in.FolderID),
+	}
+	path.Into(args)
+	entry := audit.Entry{Action: audit.UploadBegun, Target: document, Metadata: map[string]any{"size": in.Size}}
+	var inserted bool
+	var entryID int64
+	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&inserted, `WITH `+quota.Reserve+`, made AS (
+		  INSERT INTO documents (id, user_id, status, next_due_at, object_key, size, sha256, allow_duplicate, content_type,
+		    upload_expires_at, filename_sealed, title_sealed, correspondent_sealed, document_date, original_modified_at, folder_id)
+		  SELECT @id, user_id, 'pending', clock_timestamp() + interval '1 minute', @key, @size, @sha, @allow_duplicate, @content_type,
+		    clock_timestamp() + @ttl, @filename, @title, @correspondent, @document_date, @original_modified_at,
+		    `+vault.EnsureFolder+`
+		    FROM reserved
+		  RETURNING id)
+		SELECT `+audit.Call+` FROM made`, entry.Into(ctx, actor, args), &entryID)
+		if len(in.Tags) > 0 {
+			tags.Replace(b, document)
+		}
+	})
+	return inserted, err
+}
+
+// refusal says why a reservation was not granted. It reads after the fact, so
+// that the figures are what the user will find.
+func (u *Uploads) refusal(ctx context.Context, actor database.Actor, size int64) error {
+	var limit, used, reserved, open, documents, documentLimit int64
+	err := u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.One(quota.Usage, nil, &limit, &used, &reserved, &open, &documents, &documentLimit)
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("read quota: %w", err)
+	case open >= quota.MaxOpenUploads:
+		return fault.Newf(fault.TooManyUploads, "At most %d uploads can be open at a time. Finish or abort some first.", quota.MaxOpenUploads)
+	case documents+open >= documentLimit:
+		return fault.Newf(fault.QuotaExceeded, "This account holds at most %d documents. Delete some, or ask the operator for more.", documentLimit).
+			With("document_limit", documentLimit).With("documents", documents).
+			With("limit_bytes", limit).With("used_bytes", used).With("reserved_bytes", reserved).With("requested_bytes", size)
+	default:
+		return fault.New(fault.QuotaExceeded, "There is not enough room left. Delete documents for good, empty the trash, or ask the operator for more.").
+			With("limit_bytes", limit).With("used_bytes", used).With("reserved_bytes", reserved).With("requested_bytes", size)
+	}
+}
+
+func duplicate(d vault.Document) error {
+	detail := "You already have this document."
+	switch d.Status {
+	case vault.Trashed:
+		detail = "You already have this document, in the trash. Restore it from there."
+	case vault.Purging:
+		detail = "This document is being deleted for good. Try again in a moment."
+	}
+	return fault.New(fault.DuplicateDocument, detail).
+		With("document_id", d.ID).With("filename", d.Filename).With("trashed", d.Status == vault.Trashed)
+}
+
+// mediaType returns a valid media type in its canonical form.
+func mediaType(s string) (string, error) {
+	if strings.TrimSpace(s) == "" {
+		return "application/octet-stream", nil
+	}
+	t, params, err := mime.ParseMediaType(s)
+	if err != nil || !strings.Contains(t, "/") || len(s) > 255 {
+		return "", fault.New(fault.ValidationFailed, "content_type is a media type such as application/pdf, or empty.")
+	}
+	formatted := mime.FormatMediaType(t, params)
+	for _, c := range formatted {
+		if c < ' ' || c > '~' {
+			return t, nil
+		}
+	}
+	return formatted, nil
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
