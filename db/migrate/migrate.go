@@ -45,12 +45,13 @@ func Bootstrap(ctx context.Context, superuserDSN, appPassword, migratePassword s
 		}
 		statements += fmt.Sprintf("\n;\nALTER ROLE %s LOGIN PASSWORD '%s'", pgx.Identifier{role.name}.Sanitize(), verifier)
 	}
-	// Roles belong to the whole server: another database's bootstrap may be
-	// at the same rows, which PostgreSQL answers with an internal error.
+	// Roles belong to the whole server: another database's bootstrap, which
+	// the lock does not hold, may be at the same rows. PostgreSQL answers
+	// with a violated key (both create) or an internal error (both alter).
 	for attempt := 1; ; attempt++ {
 		_, err = conn.PgConn().Exec(ctx, statements).ReadAll()
 		var pg *pgconn.PgError
-		if errors.As(err, &pg) && pg.Code == "XX000" && attempt < 10 {
+		if errors.As(err, &pg) && (pg.Code == "23505" || pg.Code == "XX000") && attempt < 10 {
 			continue
 		}
 		if err != nil {

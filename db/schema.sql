@@ -1,0 +1,2766 @@
+-- What the migrations make, for reading. Written by:
+-- go test ./db/migrate -run TestSchemaFile -update
+
+--
+-- PostgreSQL database dump
+--
+
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: extensions; Type: SCHEMA; Schema: -; Owner: postgres
+--
+
+CREATE SCHEMA extensions;
+
+
+ALTER SCHEMA extensions OWNER TO postgres;
+
+--
+-- Name: public; Type: SCHEMA; Schema: -; Owner: docuvault_migrate
+--
+
+-- *not* creating schema, since initdb creates it
+
+
+ALTER SCHEMA public OWNER TO docuvault_migrate;
+
+--
+-- Name: river; Type: SCHEMA; Schema: -; Owner: docuvault_migrate
+--
+
+CREATE SCHEMA river;
+
+
+ALTER SCHEMA river OWNER TO docuvault_migrate;
+
+--
+-- Name: btree_gin; Type: EXTENSION; Schema: -; Owner: -
+--
+
+CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA extensions;
+
+
+--
+-- Name: EXTENSION btree_gin; Type: COMMENT; Schema: -; Owner: 
+--
+
+COMMENT ON EXTENSION btree_gin IS 'support for indexing common datatypes in GIN';
+
+
+--
+-- Name: river_job_state; Type: TYPE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE TYPE river.river_job_state AS ENUM (
+    'available',
+    'cancelled',
+    'completed',
+    'discarded',
+    'pending',
+    'retryable',
+    'running',
+    'scheduled'
+);
+
+
+ALTER TYPE river.river_job_state OWNER TO docuvault_migrate;
+
+--
+-- Name: app_user(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.app_user() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid;
+
+
+ALTER FUNCTION public.app_user() OWNER TO docuvault_migrate;
+
+--
+-- Name: FUNCTION app_user(); Type: COMMENT; Schema: public; Owner: docuvault_migrate
+--
+
+COMMENT ON FUNCTION public.app_user() IS 'the user of this transaction; NULL, and never an empty string, when none is set';
+
+
+--
+-- Name: audit_write(text, text, uuid, jsonb, bytea, bytea, text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  entry bigint;
+BEGIN
+  INSERT INTO audit_log (user_id, actor, action, target, metadata, personal_mac)
+    VALUES (app_user(), in_actor, in_action, in_target, in_metadata, in_mac) RETURNING id INTO entry;
+  IF in_personal IS NOT NULL THEN
+    INSERT INTO audit_personal (audit_id, user_id, salt, personal) VALUES (entry, app_user(), in_salt, in_personal);
+  END IF;
+  RETURN entry;
+END $$;
+
+
+ALTER FUNCTION public.audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text) OWNER TO docuvault_migrate;
+
+--
+-- Name: check_reauth(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.check_reauth(in_session uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM sessions WHERE id = in_session AND user_id = app_user()
+                  AND reauth_at > clock_timestamp() - interval '10 minutes') THEN
+    RAISE EXCEPTION 'reauthentication required' USING ERRCODE = 'DV003';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.check_reauth(in_session uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: check_session(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.check_session(in_session uuid, in_generation bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  s record;
+BEGIN
+  SELECT x.generation, x.first_used_at INTO s
+    FROM sessions x JOIN users u ON u.id = x.user_id
+   WHERE x.id = in_session AND x.user_id = app_user()
+     AND x.revoked_at IS NULL AND u.disabled_at IS NULL
+     AND x.expires_at > clock_timestamp()
+     AND x.last_used_at + x.idle_timeout > clock_timestamp();
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'session ended' USING ERRCODE = 'DV001';
+  END IF;
+  IF s.generation = in_generation AND s.first_used_at IS NULL THEN
+    UPDATE sessions SET first_used_at = clock_timestamp()
+     WHERE id = in_session AND generation = in_generation AND first_used_at IS NULL;
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.check_session(in_session uuid, in_generation bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: documents_guard(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.documents_guard() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF NEW.user_id <> OLD.user_id OR NEW.object_key <> OLD.object_key OR NEW.size <> OLD.size OR NEW.sha256 <> OLD.sha256 THEN
+    RAISE EXCEPTION 'a document keeps its owner, its object, its size and its hash';
+  END IF;
+  IF NEW.status <> OLD.status AND NOT (OLD.status, NEW.status) IN (
+    ('pending', 'stored'), ('pending', 'rejected'), ('pending', 'expired'),
+    ('stored', 'processing'), ('processing', 'ready'), ('processing', 'failed'),
+    ('processing', 'stored'), -- the worker gave up or lost its lease
+    ('ready', 'stored'), ('failed', 'stored'), -- reprocess
+    ('stored', 'trashed'), ('processing', 'trashed'), ('ready', 'trashed'), ('failed', 'trashed'),
+    ('trashed', 'stored'), ('trashed', 'ready'), ('trashed', 'failed'), -- restore
+    ('stored', 'purging'), ('processing', 'purging'), ('ready', 'purging'), ('failed', 'purging'), ('trashed', 'purging')) THEN
+    RAISE EXCEPTION 'a document cannot go from % to %', OLD.status, NEW.status;
+  END IF;
+  NEW.updated_at := clock_timestamp();
+  NEW.version := OLD.version + 1;
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION public.documents_guard() OWNER TO docuvault_migrate;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: documents; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.documents (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    status text NOT NULL,
+    status_before text,
+    failure text,
+    next_due_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    object_key text NOT NULL,
+    size bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    allow_duplicate boolean DEFAULT false NOT NULL,
+    content_type text NOT NULL,
+    sniffed_type text,
+    upload_expires_at timestamp with time zone NOT NULL,
+    filename_sealed bytea NOT NULL,
+    title_sealed bytea,
+    correspondent_sealed bytea,
+    notes_sealed bytea,
+    reference_sealed bytea,
+    suggestions_sealed bytea,
+    folder_id uuid,
+    topic_id uuid,
+    topic_source text,
+    learned_topic_id uuid,
+    document_date date,
+    original_modified_at timestamp with time zone,
+    page_count integer,
+    language text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT documents_check CHECK (((topic_id IS NULL) = (topic_source IS NULL))),
+    CONSTRAINT documents_check1 CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (status_before IS NULL))),
+    CONSTRAINT documents_sha256_check CHECK ((length(sha256) = 32)),
+    CONSTRAINT documents_size_check CHECK ((size >= 0)),
+    CONSTRAINT documents_status_before_check CHECK ((status_before = ANY (ARRAY['stored'::text, 'ready'::text, 'failed'::text]))),
+    CONSTRAINT documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'stored'::text, 'processing'::text, 'ready'::text, 'failed'::text, 'rejected'::text, 'expired'::text, 'trashed'::text, 'purging'::text]))),
+    CONSTRAINT documents_topic_source_check CHECK ((topic_source = ANY (ARRAY['user'::text, 'local'::text, 'openai'::text, 'anthropic'::text])))
+);
+
+ALTER TABLE ONLY public.documents FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.documents OWNER TO docuvault_migrate;
+
+--
+-- Name: due_documents(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.due_documents(in_limit integer) RETURNS TABLE(user_id uuid, document_id uuid, status text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT d.user_id,
+     d.id,
+     d.status
+    FROM public.documents d
+   WHERE (d.next_due_at <= clock_timestamp())
+   ORDER BY d.next_due_at
+  LIMIT due_documents.in_limit;
+END;
+
+
+ALTER FUNCTION public.due_documents(in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: ensure_folder(uuid, uuid[], bytea[], bytea[]); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  here uuid := in_start;
+  parent uuid;
+BEGIN
+  FOR i IN 1 .. coalesce(array_length(in_keys, 1), 0) LOOP
+    parent := here;
+    INSERT INTO folders (id, user_id, parent_id, name_key, name_sealed)
+      VALUES (in_ids[i], app_user(), parent, in_keys[i], in_names[i]) ON CONFLICT DO NOTHING;
+    SELECT id INTO STRICT here FROM folders
+     WHERE user_id = app_user() AND parent_id IS NOT DISTINCT FROM parent AND name_key = in_keys[i];
+  END LOOP;
+  RETURN here;
+END $$;
+
+
+ALTER FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) OWNER TO docuvault_migrate;
+
+--
+-- Name: lock_document(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.lock_document(in_document uuid, in_version bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_version bigint;
+BEGIN
+  SELECT version INTO found_version FROM documents
+   WHERE id = in_document AND user_id = app_user() AND status NOT IN ('pending', 'rejected', 'expired', 'purging')
+     FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such document' USING ERRCODE = 'DV404';
+  END IF;
+  IF in_version IS NOT NULL AND found_version <> in_version THEN
+    RAISE EXCEPTION 'another version' USING ERRCODE = 'DV412';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.lock_document(in_document uuid, in_version bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: credentials; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.credentials (
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    phc text,
+    sealed bytea,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT credentials_check CHECK ((((kind = 'password'::text) = (phc IS NOT NULL)) AND ((kind = 'totp'::text) = (sealed IS NOT NULL)))),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['password'::text, 'totp'::text])))
+);
+
+ALTER TABLE ONLY public.credentials FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.credentials OWNER TO docuvault_migrate;
+
+--
+-- Name: users; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    email_verified_at timestamp with time zone,
+    display_name text DEFAULT ''::text NOT NULL,
+    role text DEFAULT 'user'::text NOT NULL,
+    locale text DEFAULT 'en'::text NOT NULL,
+    ai_provider text DEFAULT 'local'::text NOT NULL,
+    ai_model text DEFAULT ''::text NOT NULL,
+    disabled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT users_ai_model_check CHECK ((length(ai_model) <= 100)),
+    CONSTRAINT users_ai_provider_check CHECK ((ai_provider = ANY (ARRAY['none'::text, 'local'::text, 'openai'::text, 'anthropic'::text]))),
+    CONSTRAINT users_display_name_check CHECK ((length(display_name) <= 100)),
+    CONSTRAINT users_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
+    CONSTRAINT users_locale_check CHECK ((locale = ANY (ARRAY['en'::text, 'de'::text]))),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['user'::text, 'admin'::text])))
+);
+
+ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.users OWNER TO docuvault_migrate;
+
+--
+-- Name: COLUMN users.role; Type: COMMENT; Schema: public; Owner: docuvault_migrate
+--
+
+COMMENT ON COLUMN public.users.role IS 'written by docuvault_migrate alone (docuvault admin create)';
+
+
+--
+-- Name: login_lookup(text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.login_lookup(in_email text) RETURNS TABLE(user_id uuid, phc text, disabled boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT u.id,
+     c.phc,
+     (u.disabled_at IS NOT NULL)
+    FROM (public.users u
+      JOIN public.credentials c ON (((c.user_id = u.id) AND (c.kind = 'password'::text))))
+   WHERE (u.email = login_lookup.in_email);
+END;
+
+
+ALTER FUNCTION public.login_lookup(in_email text) OWNER TO docuvault_migrate;
+
+--
+-- Name: require_folder(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.require_folder(in_folder uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF in_folder IS NOT NULL AND NOT EXISTS (SELECT FROM folders WHERE id = in_folder AND user_id = app_user()) THEN
+    RAISE EXCEPTION 'no such folder' USING ERRCODE = 'DV422';
+  END IF;
+  RETURN in_folder;
+END $$;
+
+
+ALTER FUNCTION public.require_folder(in_folder uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.objects (
+    key text NOT NULL,
+    user_id uuid NOT NULL,
+    document_id uuid,
+    kind text NOT NULL,
+    size bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT objects_kind_check CHECK ((kind = ANY (ARRAY['preview'::text, 'export'::text, 'audit_head'::text]))),
+    CONSTRAINT objects_size_check CHECK ((size >= 0))
+);
+
+ALTER TABLE ONLY public.objects FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.objects OWNER TO docuvault_migrate;
+
+--
+-- Name: unknown_objects(text[]); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.unknown_objects(in_keys text[]) RETURNS TABLE(key text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT k.k
+    FROM unnest(unknown_objects.in_keys) k(k)
+   WHERE ((NOT (EXISTS ( SELECT
+            FROM public.documents d
+           WHERE (d.object_key = k.k)))) AND (NOT (EXISTS ( SELECT
+            FROM public.objects o
+           WHERE (o.key = k.k)))));
+END;
+
+
+ALTER FUNCTION public.unknown_objects(in_keys text[]) OWNER TO docuvault_migrate;
+
+--
+-- Name: user_ids(uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.user_ids(in_after uuid, in_limit integer) RETURNS TABLE(user_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT u.id
+    FROM public.users u
+   WHERE (u.id > user_ids.in_after)
+   ORDER BY u.id
+  LIMIT user_ids.in_limit;
+END;
+
+
+ALTER FUNCTION public.user_ids(in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: river_job_state_in_bitmask(bit, river.river_job_state); Type: FUNCTION; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION river.river_job_state_in_bitmask(bitmask bit, state river.river_job_state) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE state
+        WHEN 'available' THEN get_bit(bitmask, 7)
+        WHEN 'cancelled' THEN get_bit(bitmask, 6)
+        WHEN 'completed' THEN get_bit(bitmask, 5)
+        WHEN 'discarded' THEN get_bit(bitmask, 4)
+        WHEN 'pending'   THEN get_bit(bitmask, 3)
+        WHEN 'retryable' THEN get_bit(bitmask, 2)
+        WHEN 'running'   THEN get_bit(bitmask, 1)
+        WHEN 'scheduled' THEN get_bit(bitmask, 0)
+        ELSE 0
+    END = 1;
+$$;
+
+
+ALTER FUNCTION river.river_job_state_in_bitmask(bitmask bit, state river.river_job_state) OWNER TO docuvault_migrate;
+
+--
+-- Name: alerts; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.alerts (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    session_id uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT alerts_kind_check CHECK ((kind = ANY (ARRAY['refresh_replayed'::text, 'new_device'::text, 'quota_80'::text, 'quota_95'::text, 'password_changed'::text])))
+);
+
+ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.alerts OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_log; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.audit_log (
+    id bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    user_id uuid,
+    actor text NOT NULL,
+    action text NOT NULL,
+    target uuid,
+    personal_mac bytea,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['user'::text, 'admin'::text, 'system'::text])))
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.audit_log OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_log_id_seq; Type: SEQUENCE; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.audit_log ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.audit_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: audit_personal; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.audit_personal (
+    audit_id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    salt bytea NOT NULL,
+    personal text NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_personal FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.audit_personal OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.audit_seals (
+    id bigint NOT NULL,
+    ranges int8multirange NOT NULL,
+    previous bytea NOT NULL,
+    hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE public.audit_seals OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_seals_id_seq; Type: SEQUENCE; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.audit_seals ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.audit_seals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: changes; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.changes (
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    id bigint NOT NULL,
+    user_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY public.changes FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.changes OWNER TO docuvault_migrate;
+
+--
+-- Name: changes_id_seq; Type: SEQUENCE; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: classifier_tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.classifier_tokens (
+    user_id uuid NOT NULL,
+    token text NOT NULL,
+    topic_id uuid NOT NULL,
+    count bigint NOT NULL,
+    CONSTRAINT classifier_tokens_count_check CHECK ((count >= 0))
+);
+
+ALTER TABLE ONLY public.classifier_tokens FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.classifier_tokens OWNER TO docuvault_migrate;
+
+--
+-- Name: classifier_topics; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.classifier_topics (
+    user_id uuid NOT NULL,
+    topic_id uuid NOT NULL,
+    documents bigint NOT NULL,
+    tokens bigint NOT NULL,
+    CONSTRAINT classifier_topics_documents_check CHECK ((documents >= 0)),
+    CONSTRAINT classifier_topics_tokens_check CHECK ((tokens >= 0))
+);
+
+ALTER TABLE ONLY public.classifier_topics FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.classifier_topics OWNER TO docuvault_migrate;
+
+--
+-- Name: cursors; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.cursors (
+    name text NOT NULL,
+    "position" text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE public.cursors OWNER TO docuvault_migrate;
+
+--
+-- Name: document_tags; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.document_tags (
+    document_id uuid NOT NULL,
+    tag_id uuid NOT NULL,
+    user_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.document_tags FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.document_tags OWNER TO docuvault_migrate;
+
+--
+-- Name: folders; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.folders (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    parent_id uuid,
+    name_key bytea NOT NULL,
+    name_sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY public.folders FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.folders OWNER TO docuvault_migrate;
+
+--
+-- Name: group_members; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.group_members (
+    group_id uuid NOT NULL,
+    user_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.group_members FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.group_members OWNER TO docuvault_migrate;
+
+--
+-- Name: groups; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.groups (
+    id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE public.groups OWNER TO docuvault_migrate;
+
+--
+-- Name: idempotency; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.idempotency (
+    user_id uuid NOT NULL,
+    key_hash bytea NOT NULL,
+    request_hash bytea NOT NULL,
+    status integer NOT NULL,
+    resource_id uuid,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY public.idempotency FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.idempotency OWNER TO docuvault_migrate;
+
+--
+-- Name: quotas; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.quotas (
+    user_id uuid NOT NULL,
+    limit_bytes bigint NOT NULL,
+    used_bytes bigint DEFAULT 0 NOT NULL,
+    reserved_bytes bigint DEFAULT 0 NOT NULL,
+    document_limit bigint DEFAULT 1000000 NOT NULL,
+    documents bigint DEFAULT 0 NOT NULL,
+    open_uploads bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT quotas_document_limit_check CHECK ((document_limit >= 0)),
+    CONSTRAINT quotas_documents_check CHECK ((documents >= 0)),
+    CONSTRAINT quotas_limit_bytes_check CHECK ((limit_bytes >= 0)),
+    CONSTRAINT quotas_open_uploads_check CHECK ((open_uploads >= 0)),
+    CONSTRAINT quotas_reserved_bytes_check CHECK ((reserved_bytes >= 0)),
+    CONSTRAINT quotas_used_bytes_check CHECK ((used_bytes >= 0))
+);
+
+ALTER TABLE ONLY public.quotas FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.quotas OWNER TO docuvault_migrate;
+
+--
+-- Name: TABLE quotas; Type: COMMENT; Schema: public; Owner: docuvault_migrate
+--
+
+COMMENT ON TABLE public.quotas IS 'no CHECK of used against limit: an administrator may lower a limit below what is used';
+
+
+--
+-- Name: rate_limits; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.rate_limits (
+    bucket bytea NOT NULL,
+    spent double precision NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+ALTER TABLE public.rate_limits OWNER TO docuvault_migrate;
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.schema_migrations (
+    version character varying NOT NULL
+);
+
+
+ALTER TABLE public.schema_migrations OWNER TO docuvault_migrate;
+
+--
+-- Name: sessions; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    generation bigint DEFAULT 1 NOT NULL,
+    rotated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_used_at timestamp with time zone,
+    auth_time timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reauth_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    device text DEFAULT ''::text NOT NULL,
+    network text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    idle_timeout interval NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    CONSTRAINT sessions_check CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT sessions_device_check CHECK ((length(device) <= 200)),
+    CONSTRAINT sessions_network_check CHECK ((length(network) <= 50)),
+    CONSTRAINT sessions_revoked_reason_check CHECK ((revoked_reason = ANY (ARRAY['logout'::text, 'revoked'::text, 'replay'::text, 'password'::text, 'deleted'::text])))
+);
+
+ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.sessions OWNER TO docuvault_migrate;
+
+--
+-- Name: tags; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.tags (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name_key bytea NOT NULL,
+    name_sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY public.tags FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.tags OWNER TO docuvault_migrate;
+
+--
+-- Name: texts; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.texts (
+    document_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    source text NOT NULL,
+    truncated boolean DEFAULT false NOT NULL
+);
+
+ALTER TABLE ONLY public.texts FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.texts OWNER TO docuvault_migrate;
+
+--
+-- Name: tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.tokens (
+    document_id uuid NOT NULL,
+    part integer NOT NULL,
+    user_id uuid NOT NULL,
+    tsv tsvector NOT NULL
+);
+
+ALTER TABLE ONLY public.tokens FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.tokens OWNER TO docuvault_migrate;
+
+--
+-- Name: topics; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.topics (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name_key bytea NOT NULL,
+    name_sealed bytea NOT NULL,
+    description_sealed bytea,
+    colour text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT topics_colour_check CHECK ((colour ~ '^(#[0-9a-f]{6})?$'::text))
+);
+
+ALTER TABLE ONLY public.topics FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.topics OWNER TO docuvault_migrate;
+
+--
+-- Name: user_keys; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.user_keys (
+    user_id uuid NOT NULL,
+    number integer NOT NULL,
+    master_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT user_keys_number_check CHECK ((number > 0))
+);
+
+ALTER TABLE ONLY public.user_keys FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.user_keys OWNER TO docuvault_migrate;
+
+--
+-- Name: TABLE user_keys; Type: COMMENT; Schema: public; Owner: docuvault_migrate
+--
+
+COMMENT ON TABLE public.user_keys IS 'the user''s data key, wrapped under a key derived from the master key; deleting the row makes everything sealed unreadable';
+
+
+--
+-- Name: river_job; Type: TABLE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE TABLE river.river_job (
+    id bigint NOT NULL,
+    state river.river_job_state DEFAULT 'available'::river.river_job_state NOT NULL,
+    attempt smallint DEFAULT 0 NOT NULL,
+    max_attempts smallint DEFAULT 25 NOT NULL,
+    attempted_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finalized_at timestamp with time zone,
+    scheduled_at timestamp with time zone DEFAULT now() NOT NULL,
+    priority smallint DEFAULT 1 NOT NULL,
+    args jsonb NOT NULL,
+    attempted_by text[],
+    errors jsonb[],
+    kind text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    queue text DEFAULT 'default'::text NOT NULL,
+    tags character varying(255)[] DEFAULT '{}'::character varying[] NOT NULL,
+    unique_key bytea,
+    unique_states bit(8),
+    CONSTRAINT finalized_or_finalized_at_null CHECK ((((finalized_at IS NULL) AND (state <> ALL (ARRAY['cancelled'::river.river_job_state, 'completed'::river.river_job_state, 'discarded'::river.river_job_state]))) OR ((finalized_at IS NOT NULL) AND (state = ANY (ARRAY['cancelled'::river.river_job_state, 'completed'::river.river_job_state, 'discarded'::river.river_job_state]))))),
+    CONSTRAINT kind_length CHECK (((char_length(kind) > 0) AND (char_length(kind) < 128))),
+    CONSTRAINT max_attempts_is_positive CHECK ((max_attempts > 0)),
+    CONSTRAINT priority_in_range CHECK (((priority >= 1) AND (priority <= 4))),
+    CONSTRAINT queue_length CHECK (((char_length(queue) > 0) AND (char_length(queue) < 128)))
+);
+
+
+ALTER TABLE river.river_job OWNER TO docuvault_migrate;
+
+--
+-- Name: river_job_id_seq; Type: SEQUENCE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE SEQUENCE river.river_job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE river.river_job_id_seq OWNER TO docuvault_migrate;
+
+--
+-- Name: river_job_id_seq; Type: SEQUENCE OWNED BY; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER SEQUENCE river.river_job_id_seq OWNED BY river.river_job.id;
+
+
+--
+-- Name: river_leader; Type: TABLE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE UNLOGGED TABLE river.river_leader (
+    elected_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    leader_id text NOT NULL,
+    name text DEFAULT 'default'::text NOT NULL,
+    CONSTRAINT leader_id_length CHECK (((char_length(leader_id) > 0) AND (char_length(leader_id) < 128))),
+    CONSTRAINT name_length CHECK ((name = 'default'::text))
+);
+
+
+ALTER TABLE river.river_leader OWNER TO docuvault_migrate;
+
+--
+-- Name: river_migration; Type: TABLE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE TABLE river.river_migration (
+    line text NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT line_length CHECK (((char_length(line) > 0) AND (char_length(line) < 128))),
+    CONSTRAINT version_gte_1 CHECK ((version >= 1))
+);
+
+
+ALTER TABLE river.river_migration OWNER TO docuvault_migrate;
+
+--
+-- Name: river_notification; Type: TABLE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE TABLE river.river_notification (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    payload text NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT topic_length CHECK (((length(topic) > 0) AND (length(topic) < 128)))
+);
+
+
+ALTER TABLE river.river_notification OWNER TO docuvault_migrate;
+
+--
+-- Name: river_notification_id_seq; Type: SEQUENCE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE SEQUENCE river.river_notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE river.river_notification_id_seq OWNER TO docuvault_migrate;
+
+--
+-- Name: river_notification_id_seq; Type: SEQUENCE OWNED BY; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER SEQUENCE river.river_notification_id_seq OWNED BY river.river_notification.id;
+
+
+--
+-- Name: river_queue; Type: TABLE; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE TABLE river.river_queue (
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    paused_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL
+);
+
+
+ALTER TABLE river.river_queue OWNER TO docuvault_migrate;
+
+--
+-- Name: river_job id; Type: DEFAULT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_job ALTER COLUMN id SET DEFAULT nextval('river.river_job_id_seq'::regclass);
+
+
+--
+-- Name: river_notification id; Type: DEFAULT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_notification ALTER COLUMN id SET DEFAULT nextval('river.river_notification_id_seq'::regclass);
+
+
+--
+-- Name: alerts alerts_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: audit_personal audit_personal_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.audit_personal
+    ADD CONSTRAINT audit_personal_pkey PRIMARY KEY (audit_id);
+
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: changes changes_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (user_id, xid, id);
+
+
+--
+-- Name: classifier_tokens classifier_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.classifier_tokens
+    ADD CONSTRAINT classifier_tokens_pkey PRIMARY KEY (user_id, token, topic_id);
+
+
+--
+-- Name: classifier_topics classifier_topics_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.classifier_topics
+    ADD CONSTRAINT classifier_topics_pkey PRIMARY KEY (user_id, topic_id);
+
+
+--
+-- Name: credentials credentials_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (user_id, kind);
+
+
+--
+-- Name: cursors cursors_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.cursors
+    ADD CONSTRAINT cursors_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: document_tags document_tags_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.document_tags
+    ADD CONSTRAINT document_tags_pkey PRIMARY KEY (document_id, tag_id);
+
+
+--
+-- Name: documents documents_object_key_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_object_key_key UNIQUE (object_key);
+
+
+--
+-- Name: documents documents_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: folders folders_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: folders folders_user_id_parent_id_name_key_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_user_id_parent_id_name_key_key UNIQUE NULLS NOT DISTINCT (user_id, parent_id, name_key);
+
+
+--
+-- Name: group_members group_members_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT group_members_pkey PRIMARY KEY (group_id, user_id);
+
+
+--
+-- Name: groups groups_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.groups
+    ADD CONSTRAINT groups_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (user_id, key_hash);
+
+
+--
+-- Name: objects objects_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.objects
+    ADD CONSTRAINT objects_pkey PRIMARY KEY (key);
+
+
+--
+-- Name: quotas quotas_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.quotas
+    ADD CONSTRAINT quotas_pkey PRIMARY KEY (user_id);
+
+
+--
+-- Name: rate_limits rate_limits_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.rate_limits
+    ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (bucket);
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: tags tags_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.tags
+    ADD CONSTRAINT tags_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: tags tags_user_id_name_key_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.tags
+    ADD CONSTRAINT tags_user_id_name_key_key UNIQUE (user_id, name_key);
+
+
+--
+-- Name: texts texts_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.texts
+    ADD CONSTRAINT texts_pkey PRIMARY KEY (document_id);
+
+
+--
+-- Name: tokens tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.tokens
+    ADD CONSTRAINT tokens_pkey PRIMARY KEY (document_id, part);
+
+
+--
+-- Name: topics topics_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: topics topics_user_id_name_key_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_user_id_name_key_key UNIQUE (user_id, name_key);
+
+
+--
+-- Name: user_keys user_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.user_keys
+    ADD CONSTRAINT user_keys_pkey PRIMARY KEY (user_id, number);
+
+
+--
+-- Name: users users_email_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email_key UNIQUE (email);
+
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: river_job river_job_pkey; Type: CONSTRAINT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_job
+    ADD CONSTRAINT river_job_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: river_leader river_leader_pkey; Type: CONSTRAINT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_leader
+    ADD CONSTRAINT river_leader_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: river_migration river_migration_pkey1; Type: CONSTRAINT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_migration
+    ADD CONSTRAINT river_migration_pkey1 PRIMARY KEY (line, version);
+
+
+--
+-- Name: river_notification river_notification_pkey; Type: CONSTRAINT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_notification
+    ADD CONSTRAINT river_notification_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: river_queue river_queue_pkey; Type: CONSTRAINT; Schema: river; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY river.river_queue
+    ADD CONSTRAINT river_queue_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: alerts_replay_once; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE UNIQUE INDEX alerts_replay_once ON public.alerts USING btree (session_id) WHERE (kind = 'refresh_replayed'::text);
+
+
+--
+-- Name: alerts_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX alerts_user ON public.alerts USING btree (user_id, id DESC);
+
+
+--
+-- Name: audit_log_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX audit_log_user ON public.audit_log USING btree (user_id, id DESC);
+
+
+--
+-- Name: audit_personal_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX audit_personal_user ON public.audit_personal USING btree (user_id);
+
+
+--
+-- Name: document_tags_tag; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX document_tags_tag ON public.document_tags USING btree (tag_id);
+
+
+--
+-- Name: documents_bytes; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE UNIQUE INDEX documents_bytes ON public.documents USING btree (user_id, sha256) WHERE ((NOT allow_duplicate) AND (status <> ALL (ARRAY['rejected'::text, 'expired'::text])));
+
+
+--
+-- Name: documents_due; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_due ON public.documents USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
+
+
+--
+-- Name: documents_folder; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_folder ON public.documents USING btree (folder_id) WHERE (folder_id IS NOT NULL);
+
+
+--
+-- Name: documents_learned; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_learned ON public.documents USING btree (learned_topic_id) WHERE (learned_topic_id IS NOT NULL);
+
+
+--
+-- Name: documents_list; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_list ON public.documents USING btree (user_id, created_at DESC, id DESC);
+
+
+--
+-- Name: documents_topic; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_topic ON public.documents USING btree (topic_id) WHERE (topic_id IS NOT NULL);
+
+
+--
+-- Name: idempotency_age; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX idempotency_age ON public.idempotency USING btree (created_at);
+
+
+--
+-- Name: objects_document; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX objects_document ON public.objects USING btree (document_id);
+
+
+--
+-- Name: sessions_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id, created_at DESC);
+
+
+--
+-- Name: river_job_args_index; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_job_args_index ON river.river_job USING gin (args);
+
+
+--
+-- Name: river_job_kind; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_job_kind ON river.river_job USING btree (kind);
+
+
+--
+-- Name: river_job_metadata_index; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_job_metadata_index ON river.river_job USING gin (metadata);
+
+
+--
+-- Name: river_job_prioritized_fetching_index; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_job_prioritized_fetching_index ON river.river_job USING btree (state, queue, priority, scheduled_at, id);
+
+
+--
+-- Name: river_job_state_and_finalized_at_index; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_job_state_and_finalized_at_index ON river.river_job USING btree (state, finalized_at) WHERE (finalized_at IS NOT NULL);
+
+
+--
+-- Name: river_job_unique_idx; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE UNIQUE INDEX river_job_unique_idx ON river.river_job USING btree (unique_key) WHERE ((unique_key IS NOT NULL) AND (unique_states IS NOT NULL) AND river.river_job_state_in_bitmask(unique_states, state));
+
+
+--
+-- Name: river_notification_created_at_idx; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_notification_created_at_idx ON river.river_notification USING btree (created_at);
+
+
+--
+-- Name: river_notification_topic_id_idx; Type: INDEX; Schema: river; Owner: docuvault_migrate
+--
+
+CREATE INDEX river_notification_topic_id_idx ON river.river_notification USING btree (topic, id);
+
+
+--
+-- Name: documents documents_guard; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER documents_guard BEFORE UPDATE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.documents_guard();
+
+
+--
+-- Name: alerts alerts_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.alerts
+    ADD CONSTRAINT alerts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: audit_personal audit_personal_audit_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.audit_personal
+    ADD CONSTRAINT audit_personal_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES public.audit_log(id);
+
+
+--
+-- Name: changes changes_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.changes
+    ADD CONSTRAINT changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: classifier_tokens classifier_tokens_topic_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.classifier_tokens
+    ADD CONSTRAINT classifier_tokens_topic_id_fkey FOREIGN KEY (topic_id) REFERENCES public.topics(id) ON DELETE CASCADE;
+
+
+--
+-- Name: classifier_tokens classifier_tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.classifier_tokens
+    ADD CONSTRAINT classifier_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: classifier_topics classifier_topics_topic_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.classifier_topics
+    ADD CONSTRAINT classifier_topics_topic_id_fkey FOREIGN KEY (topic_id) REFERENCES public.topics(id) ON DELETE CASCADE;
+
+
+--
+-- Name: classifier_topics classifier_topics_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.classifier_topics
+    ADD CONSTRAINT classifier_topics_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: credentials credentials_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: document_tags document_tags_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.document_tags
+    ADD CONSTRAINT document_tags_document_id_fkey FOREIGN KEY (document_id) REFERENCES public.documents(id) ON DELETE CASCADE;
+
+
+--
+-- Name: document_tags document_tags_tag_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.document_tags
+    ADD CONSTRAINT document_tags_tag_id_fkey FOREIGN KEY (tag_id) REFERENCES public.tags(id) ON DELETE CASCADE;
+
+
+--
+-- Name: document_tags document_tags_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.document_tags
+    ADD CONSTRAINT document_tags_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: documents documents_folder_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_folder_id_fkey FOREIGN KEY (folder_id) REFERENCES public.folders(id);
+
+
+--
+-- Name: documents documents_learned_topic_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_learned_topic_id_fkey FOREIGN KEY (learned_topic_id) REFERENCES public.topics(id) ON DELETE SET NULL;
+
+
+--
+-- Name: documents documents_topic_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_topic_id_fkey FOREIGN KEY (topic_id) REFERENCES public.topics(id);
+
+
+--
+-- Name: documents documents_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+
+--
+-- Name: folders folders_parent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.folders(id);
+
+
+--
+-- Name: folders folders_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.folders
+    ADD CONSTRAINT folders_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: group_members group_members_group_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT group_members_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.groups(id) ON DELETE CASCADE;
+
+
+--
+-- Name: group_members group_members_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT group_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: idempotency idempotency_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: objects objects_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.objects
+    ADD CONSTRAINT objects_document_id_fkey FOREIGN KEY (document_id) REFERENCES public.documents(id);
+
+
+--
+-- Name: objects objects_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.objects
+    ADD CONSTRAINT objects_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+
+--
+-- Name: quotas quotas_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.quotas
+    ADD CONSTRAINT quotas_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: sessions sessions_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: tags tags_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.tags
+    ADD CONSTRAINT tags_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: texts texts_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.texts
+    ADD CONSTRAINT texts_document_id_fkey FOREIGN KEY (document_id) REFERENCES public.documents(id) ON DELETE CASCADE;
+
+
+--
+-- Name: texts texts_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.texts
+    ADD CONSTRAINT texts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: tokens tokens_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.tokens
+    ADD CONSTRAINT tokens_document_id_fkey FOREIGN KEY (document_id) REFERENCES public.documents(id) ON DELETE CASCADE;
+
+
+--
+-- Name: tokens tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.tokens
+    ADD CONSTRAINT tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: topics topics_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.topics
+    ADD CONSTRAINT topics_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: user_keys user_keys_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.user_keys
+    ADD CONSTRAINT user_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: alerts; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.alerts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_personal; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.audit_personal ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: changes; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.changes ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: classifier_tokens; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.classifier_tokens ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: classifier_topics; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.classifier_topics ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: credentials; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: document_tags; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.document_tags ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: documents; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.documents ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: folders; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: group_members; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.group_members ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: idempotency; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.idempotency ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: objects; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.objects ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: alerts owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.alerts FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: audit_log owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.audit_log FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: audit_personal owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.audit_personal FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: changes owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.changes FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: classifier_tokens owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.classifier_tokens FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: classifier_topics owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.classifier_topics FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: credentials owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.credentials FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: document_tags owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.document_tags FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: documents owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.documents FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: folders owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.folders FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: group_members owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.group_members FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: idempotency owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.idempotency FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: objects owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.objects FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: quotas owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.quotas FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: sessions owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.sessions FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: tags owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.tags FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: texts owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.texts FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: tokens owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.tokens FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: topics owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.topics FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: user_keys owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.user_keys FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: users owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.users FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: quotas; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.quotas ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sessions; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log system_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY system_writes ON public.audit_log FOR INSERT TO docuvault_app WITH CHECK (((user_id IS NULL) AND (NULLIF(current_setting('app.user_id'::text, true), ''::text) IS NULL)));
+
+
+--
+-- Name: tags; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.tags ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: alerts tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.alerts TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: audit_log tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.audit_log TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: audit_personal tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.audit_personal TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: changes tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.changes TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: classifier_tokens tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.classifier_tokens TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: classifier_topics tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.classifier_topics TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: credentials tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.credentials TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: document_tags tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.document_tags TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: documents tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.documents TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: folders tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.folders TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: group_members tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.group_members TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: idempotency tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.idempotency TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: objects tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.objects TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: quotas tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.quotas TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: sessions tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.sessions TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: tags tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.tags TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: texts tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.texts TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: tokens tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.tokens TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: topics tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.topics TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: user_keys tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.user_keys TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: users tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.users TO docuvault_app USING ((id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: texts; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.texts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: tokens; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.tokens ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: topics; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.topics ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: user_keys; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.user_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: users; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: SCHEMA public; Type: ACL; Schema: -; Owner: docuvault_migrate
+--
+
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO docuvault_app;
+
+
+--
+-- Name: SCHEMA river; Type: ACL; Schema: -; Owner: docuvault_migrate
+--
+
+GRANT USAGE ON SCHEMA river TO docuvault_app;
+
+
+--
+-- Name: FUNCTION app_user(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.app_user() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.app_user() TO docuvault_app;
+
+
+--
+-- Name: FUNCTION audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION check_reauth(in_session uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.check_reauth(in_session uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.check_reauth(in_session uuid) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION check_session(in_session uuid, in_generation bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.check_session(in_session uuid, in_generation bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.check_session(in_session uuid, in_generation bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION documents_guard(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.documents_guard() FROM PUBLIC;
+
+
+--
+-- Name: TABLE documents; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.documents TO docuvault_app;
+
+
+--
+-- Name: FUNCTION due_documents(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.due_documents(in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.due_documents(in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION lock_document(in_document uuid, in_version bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.lock_document(in_document uuid, in_version bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_document(in_document uuid, in_version bigint) TO docuvault_app;
+
+
+--
+-- Name: TABLE credentials; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.credentials TO docuvault_app;
+
+
+--
+-- Name: COLUMN credentials.phc; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(phc) ON TABLE public.credentials TO docuvault_app;
+
+
+--
+-- Name: COLUMN credentials.sealed; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(sealed) ON TABLE public.credentials TO docuvault_app;
+
+
+--
+-- Name: COLUMN credentials.updated_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.credentials TO docuvault_app;
+
+
+--
+-- Name: TABLE users; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,DELETE ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: COLUMN users.id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(id) ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: COLUMN users.email; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(email) ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: COLUMN users.display_name; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(display_name),UPDATE(display_name) ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: COLUMN users.locale; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(locale),UPDATE(locale) ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: COLUMN users.ai_provider; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(ai_provider) ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: COLUMN users.ai_model; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(ai_model) ON TABLE public.users TO docuvault_app;
+
+
+--
+-- Name: FUNCTION login_lookup(in_email text); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.login_lookup(in_email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.login_lookup(in_email text) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION require_folder(in_folder uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.require_folder(in_folder uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.require_folder(in_folder uuid) TO docuvault_app;
+
+
+--
+-- Name: TABLE objects; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.objects TO docuvault_app;
+
+
+--
+-- Name: FUNCTION unknown_objects(in_keys text[]); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.unknown_objects(in_keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.unknown_objects(in_keys text[]) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION user_ids(in_after uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.user_ids(in_after uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.user_ids(in_after uuid, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION river_job_state_in_bitmask(bitmask bit, state river.river_job_state); Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION river.river_job_state_in_bitmask(bitmask bit, state river.river_job_state) FROM PUBLIC;
+GRANT ALL ON FUNCTION river.river_job_state_in_bitmask(bitmask bit, state river.river_job_state) TO docuvault_app;
+
+
+--
+-- Name: TABLE alerts; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.alerts TO docuvault_app;
+
+
+--
+-- Name: COLUMN alerts.read_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(read_at) ON TABLE public.alerts TO docuvault_app;
+
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: SEQUENCE audit_log_id_seq; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.audit_log_id_seq TO docuvault_app;
+
+
+--
+-- Name: TABLE audit_personal; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.audit_personal TO docuvault_app;
+
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_seals TO docuvault_app;
+
+
+--
+-- Name: SEQUENCE audit_seals_id_seq; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.audit_seals_id_seq TO docuvault_app;
+
+
+--
+-- Name: TABLE changes; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.changes TO docuvault_app;
+
+
+--
+-- Name: SEQUENCE changes_id_seq; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.changes_id_seq TO docuvault_app;
+
+
+--
+-- Name: TABLE classifier_tokens; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.classifier_tokens TO docuvault_app;
+
+
+--
+-- Name: TABLE classifier_topics; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.classifier_topics TO docuvault_app;
+
+
+--
+-- Name: TABLE cursors; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.cursors TO docuvault_app;
+
+
+--
+-- Name: TABLE document_tags; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.document_tags TO docuvault_app;
+
+
+--
+-- Name: TABLE folders; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.folders TO docuvault_app;
+
+
+--
+-- Name: TABLE group_members; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE public.group_members TO docuvault_app;
+
+
+--
+-- Name: TABLE groups; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE public.groups TO docuvault_app;
+
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency TO docuvault_app;
+
+
+--
+-- Name: TABLE quotas; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: COLUMN quotas.user_id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(user_id) ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: COLUMN quotas.limit_bytes; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(limit_bytes) ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: COLUMN quotas.used_bytes; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(used_bytes) ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: COLUMN quotas.reserved_bytes; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(reserved_bytes) ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: COLUMN quotas.documents; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(documents) ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: COLUMN quotas.open_uploads; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(open_uploads) ON TABLE public.quotas TO docuvault_app;
+
+
+--
+-- Name: TABLE rate_limits; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_limits TO docuvault_app;
+
+
+--
+-- Name: TABLE schema_migrations; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE public.schema_migrations TO docuvault_app;
+
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.generation; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(generation) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.rotated_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(rotated_at) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.first_used_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(first_used_at) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.reauth_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(reauth_at) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.device; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(device) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.network; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(network) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.last_used_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(last_used_at) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.revoked_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(revoked_at) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: COLUMN sessions.revoked_reason; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(revoked_reason) ON TABLE public.sessions TO docuvault_app;
+
+
+--
+-- Name: TABLE tags; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tags TO docuvault_app;
+
+
+--
+-- Name: TABLE texts; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.texts TO docuvault_app;
+
+
+--
+-- Name: TABLE tokens; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tokens TO docuvault_app;
+
+
+--
+-- Name: TABLE topics; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.topics TO docuvault_app;
+
+
+--
+-- Name: TABLE user_keys; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.user_keys TO docuvault_app;
+
+
+--
+-- Name: COLUMN user_keys.master_id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(master_id) ON TABLE public.user_keys TO docuvault_app;
+
+
+--
+-- Name: COLUMN user_keys.wrapped; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(wrapped) ON TABLE public.user_keys TO docuvault_app;
+
+
+--
+-- Name: TABLE river_job; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE river.river_job TO docuvault_app;
+
+
+--
+-- Name: SEQUENCE river_job_id_seq; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT,USAGE ON SEQUENCE river.river_job_id_seq TO docuvault_app;
+
+
+--
+-- Name: TABLE river_leader; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE river.river_leader TO docuvault_app;
+
+
+--
+-- Name: TABLE river_migration; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE river.river_migration TO docuvault_app;
+
+
+--
+-- Name: TABLE river_notification; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE river.river_notification TO docuvault_app;
+
+
+--
+-- Name: SEQUENCE river_notification_id_seq; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT,USAGE ON SEQUENCE river.river_notification_id_seq TO docuvault_app;
+
+
+--
+-- Name: TABLE river_queue; Type: ACL; Schema: river; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE river.river_queue TO docuvault_app;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR FUNCTIONS; Type: DEFAULT ACL; Schema: -; Owner: docuvault_migrate
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE docuvault_migrate REVOKE ALL ON FUNCTIONS  FROM PUBLIC;
+
+
+--
+-- PostgreSQL database dump complete
+--
