@@ -1,0 +1,245 @@
+package ai
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"docuvault/shared/lexeme"
+)
+
+// Keyer turns a token into the opaque form under which it is counted: a keyed
+// hash under the user's own key. It must be deterministic.
+type Keyer func(token string) string
+
+// MaxFeatures is how many distinct tokens of a document count: the first ones,
+// where letterheads and headings are.
+const MaxFeatures = 512
+
+// MaxText is how many bytes of a text the local provider looks at.
+const MaxText = 64 << 10
+
+// Counts is what was learned of one topic.
+type Counts struct {
+	Documents int // that were corrected to it
+	// Tokens counts, for each keyed token of the document at hand, the
+	// documents of the topic that have it. Tokens that the document does not
+	// have may be missing.
+	Tokens map[string]int
+}
+
+// Learned is what one user's corrections taught, by topic id, restricted to
+// the tokens of one document. With the tables
+//
+//	classifier_topics(user_id, topic_id, documents)
+//	classifier_tokens(user_id, token, topic_id, count)
+//
+// it is two queries, whose size the document bounds:
+//
+//	SELECT topic_id, documents FROM classifier_topics WHERE documents > 0
+//	SELECT topic_id, token, count FROM classifier_tokens WHERE token = ANY(@tokens::text[]) AND count > 0
+//
+// where @tokens are the keys of [Features].
+type Learned struct {
+	Topics map[string]Counts
+}
+
+// Features returns the tokens by which a document is learned, each with its
+// count, which is 1: a document has a token or not, so that a long one does
+// not drown the others. At most [MaxFeatures] of them.
+//
+// The same text, language and key give the same features on every machine, so
+// they need not be stored to be taken back later. They change with
+// [lexeme.Version].
+func Features(text, language string, key Keyer) map[string]int {
+	features := make(map[string]int)
+	for _, f := range featuresOf(text, language) {
+		features[key(f.token)] = 1
+	}
+	return features
+}
+
+// feature is a distinct token with the first place where it stands.
+type feature struct {
+	token   string
+	surface string
+}
+
+func featuresOf(text, language string) []feature {
+	seen := make(map[string]bool, MaxFeatures)
+	var all []feature
+	for w := range lexeme.Words(head(text), language) {
+		if w.Stop || seen[w.Token] || !telling(w) {
+			continue
+		}
+		seen[w.Token] = true
+		all = append(all, feature{token: w.Token, surface: w.Surface})
+		if len(all) == MaxFeatures {
+			break
+		}
+	}
+	return all
+}
+
+// head is the part of a text that is looked at.
+func head(text string) string {
+	if len(text) <= MaxText {
+		return text
+	}
+	end := MaxText
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}
+
+// telling reports whether a token may tell one topic from another: words of
+// three letters and more, and numbers that look like an account or a customer,
+// not amounts, years, dates and times, which differ each month.
+func telling(w lexeme.Word) bool {
+	digits, others := 0, 0
+	for _, r := range w.Token {
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		case r == '.' || r == ',' || r == ':' || r == '/':
+			if digits > 0 {
+				return false
+			}
+		default:
+			others++
+		}
+	}
+	if digits == 0 {
+		return others >= 3
+	}
+	if w.Part {
+		return false // the whole number counts
+	}
+	return digits+others >= 6
+}
+
+// Change is one step of learning, in the terms of the tables of [Learned].
+type Change struct {
+	TopicID   string
+	Documents int            // to be added to classifier_topics.documents
+	Tokens    map[string]int // to be added to classifier_tokens.count
+}
+
+// Learn returns what moves a document with these features from the topic that
+// it was learned as ("" for none) to another ("" to forget it). The caller
+// stores on the document, in the same statement, which topic it is learned as
+// now: that makes a repeated correction no change at all.
+//
+// Counts never go below zero: the caller writes GREATEST(0, count + @delta),
+// and may delete rows at zero. A document's text that is about to change (a
+// reprocessing with other rules) is first forgotten with its old features.
+func Learn(features map[string]int, from, to string) []Change {
+	if from == to || len(features) == 0 {
+		return nil
+	}
+	var changes []Change
+	if from != "" {
+		tokens := make(map[string]int, len(features))
+		for token, n := range features {
+			tokens[token] = -n
+		}
+		changes = append(changes, Change{TopicID: from, Documents: -1, Tokens: tokens})
+	}
+	if to != "" {
+		changes = append(changes, Change{TopicID: to, Documents: 1, Tokens: maps.Clone(features)})
+	}
+	return changes
+}
+
+// Apply adds changes to what was learned, in memory: what the tables do, for
+// tests and for a caller that keeps them otherwise.
+func (l *Learned) Apply(changes []Change) {
+	if l.Topics == nil {
+		l.Topics = map[string]Counts{}
+	}
+	for _, change := range changes {
+		c := l.Topics[change.TopicID]
+		c.Documents = max(0, c.Documents+change.Documents)
+		c.Tokens = maps.Clone(c.Tokens)
+		if c.Tokens == nil {
+			c.Tokens = map[string]int{}
+		}
+		for token, n := range change.Tokens {
+			if c.Tokens[token] = max(0, c.Tokens[token]+n); c.Tokens[token] == 0 {
+				delete(c.Tokens, token)
+			}
+		}
+		if l.Topics[change.TopicID] = c; c.Documents == 0 {
+			delete(l.Topics, change.TopicID)
+		}
+	}
+}
+
+// The learned part is a naive Bayes with one bit a token. How common a token is
+// outside of the topic (the complement) comes from the user's other topics, and
+// from a prior, since after one correction there are none.
+const (
+	priorDocuments = 2.0  // how many documents the prior is worth
+	rareToken      = 0.03 // how often an ordinary word is in a document of another topic
+	commonToken    = 0.45 // the same of a word of any business letter
+	evidenceToken  = 0.2  // the same of a word that speaks for a starter topic
+	missingCap     = -0.9 // at most this much speaks against, for a token of no document of the topic
+)
+
+// match is how well a document fits what was learned of a topic.
+type match struct {
+	mean  float64 // log likelihood ratio for each token; above 0 it fits
+	words []weighed
+}
+
+type weighed struct {
+	surface string
+	score   float64
+	learned bool
+}
+
+// matchLearned compares a document's tokens with each learned topic. Keyed
+// holds the features in order, keyed alike.
+func matchLearned(learned Learned, features []feature, keyed []string, commonness func(token string) float64) map[string]match {
+	if len(features) == 0 {
+		return nil
+	}
+	documents := 0
+	for _, c := range learned.Topics {
+		documents += c.Documents
+	}
+	matches := make(map[string]match, len(learned.Topics))
+	for _, id := range slices.Sorted(maps.Keys(learned.Topics)) {
+		topic := learned.Topics[id]
+		if topic.Documents <= 0 {
+			continue
+		}
+		var m match
+		n := 0.0
+		for i, f := range features {
+			prior := commonness(f.token)
+			here := float64(topic.Tokens[keyed[i]])
+			elsewhere := 0.0
+			for other, c := range learned.Topics {
+				if other != id {
+					elsewhere += float64(c.Tokens[keyed[i]])
+				}
+			}
+			outside := (elsewhere + priorDocuments*prior) / (float64(documents-topic.Documents) + priorDocuments)
+			inside := (here + 0.5*prior) / (float64(topic.Documents) + 0.5)
+			score := max(missingCap, math.Log(inside/outside))
+			// A common word says little, present or not.
+			weight := 1 - prior
+			m.mean += weight * score
+			n += weight
+			if here > 0 && score > 0.7 {
+				m.words = append(m.words, weighed{surface: f.surface, score: weight * score, learned: true})
+			}
+		}
+		m.mean /= n
+		matches[id] = m
+	}
+	return matches
+}
