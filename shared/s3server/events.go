@@ -30,9 +30,44 @@ type notifying struct {
 	sync   func(bucket, key string) error
 }
 
+// The contexts of writes, and of what is looked up before one, lose their
+// cancellation: the HTTP server cancels all of them when a stop begins, and the
+// stop waits for them. A client that goes away ends its write by the error of
+// its body.
+
+// GetBucketAcl implements backend.Backend.
+func (n *notifying) GetBucketAcl(ctx context.Context, in *s3.GetBucketAclInput) ([]byte, error) {
+	return n.Backend.GetBucketAcl(context.WithoutCancel(ctx), in)
+}
+
+// GetBucketPolicy implements backend.Backend.
+func (n *notifying) GetBucketPolicy(ctx context.Context, bucket string) ([]byte, error) {
+	return n.Backend.GetBucketPolicy(context.WithoutCancel(ctx), bucket)
+}
+
+// GetBucketCors implements backend.Backend.
+func (n *notifying) GetBucketCors(ctx context.Context, bucket string) ([]byte, error) {
+	return n.Backend.GetBucketCors(context.WithoutCancel(ctx), bucket)
+}
+
+// GetBucketVersioning implements backend.Backend.
+func (n *notifying) GetBucketVersioning(ctx context.Context, bucket string) (s3response.GetBucketVersioningOutput, error) {
+	return n.Backend.GetBucketVersioning(context.WithoutCancel(ctx), bucket)
+}
+
+// GetObjectLockConfiguration implements backend.Backend.
+func (n *notifying) GetObjectLockConfiguration(ctx context.Context, bucket string) ([]byte, error) {
+	return n.Backend.GetObjectLockConfiguration(context.WithoutCancel(ctx), bucket)
+}
+
+// UploadPart stores. Parts are not synced: Complete syncs what becomes of them.
+func (n *notifying) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	return n.Backend.UploadPart(context.WithoutCancel(ctx), in)
+}
+
 // PutObject stores, syncs, then reports.
 func (n *notifying) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
-	out, err := n.Backend.PutObject(ctx, in)
+	out, err := n.Backend.PutObject(context.WithoutCancel(ctx), in)
 	if err != nil {
 		return out, err
 	}
@@ -49,7 +84,7 @@ func (n *notifying) PutObject(ctx context.Context, in s3response.PutObjectInput)
 
 // CompleteMultipartUpload assembles, syncs, then reports.
 func (n *notifying) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
-	out, version, err := n.Backend.CompleteMultipartUpload(ctx, in)
+	out, version, err := n.Backend.CompleteMultipartUpload(context.WithoutCancel(ctx), in)
 	if err != nil {
 		return out, version, err
 	}

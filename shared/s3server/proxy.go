@@ -27,8 +27,8 @@ var answerHeaders = map[string]string{
 
 // Proxy serves /<bucket>/<key> of the vault's one port from the S3 server at
 // target. It passes GET, HEAD and PUT of objects in the named buckets, and
-// refuses everything else itself (404, 405): no listing, no deleting, no admin
-// calls. Host, path and query arrive unchanged, since they are signed; cookies
+// refuses everything else itself (404, 405, and 411 for a body without its
+// length): no listing, no deleting, no admin calls. Host, path and query arrive unchanged, since they are signed; cookies
 // pass in neither direction. Bodies of any length are streamed both ways, and
 // the read and write deadlines of the surrounding server do not apply to them.
 //
@@ -36,8 +36,7 @@ var answerHeaders = map[string]string{
 func Proxy(target *url.URL, buckets ...string) *ProxyHandler {
 	return &ProxyHandler{buckets: buckets, proxy: &httputil.ReverseProxy{
 		Transport: &http.Transport{
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     time.Minute,
+			DisableKeepAlives: true, // as the server; see below
 			// A compressed body would not have the signed length.
 			DisableCompression:    true,
 			ExpectContinueTimeout: time.Second,
@@ -89,6 +88,18 @@ func (p *ProxyHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Allow", "GET, HEAD, PUT")
 		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "Objects are read and written here, nothing else.")
+		return
+	}
+	// versitygw 1.8.0 answers a body of unknown length before it has read it,
+	// and takes the rest for the next request of the connection: with kept
+	// connections a client could put requests of its own between those of
+	// others. The length is signed anyway.
+	if r.ContentLength < 0 {
+		refuse(w, http.StatusLengthRequired, "MissingContentLength", "Send the Content-Length.")
+		return
+	}
+	if r.Method != http.MethodPut && r.ContentLength > 0 {
+		refuse(w, http.StatusBadRequest, "InvalidRequest", "Only PUT has a body.")
 		return
 	}
 	// A large file on a slow line takes longer than any API call may. A writer

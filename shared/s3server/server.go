@@ -179,9 +179,11 @@ func bind(ctx context.Context, cfg Config, dirs dirs) (*Server, error) {
 			MaxRequests:       1024,
 			MultipartMaxParts: 10_000,
 			Quiet:             true,
-			KeepAlive:         true,
-			DisableACLs:       true,
-			S3Options:         []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
+			// A connection a request: versitygw's stop waits 10 s for idle ones,
+			// and see Proxy for what it makes of unread bodies.
+			KeepAlive:   false,
+			DisableACLs: true,
+			S3Options:   []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
 		})
 	}()
 	select {
