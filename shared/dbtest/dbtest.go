@@ -120,6 +120,10 @@ func create(t testing.TB, schema bool) *Database {
 type server struct {
 	dsn  *url.URL // superuser
 	pool *pgxpool.Pool
+	// private is kept for as long as the process lives: collected as garbage, it
+	// would close the pipe by which its reaper knows that the process has ended,
+	// and the reaper would remove the folder of a running server.
+	private *pgserver.Server
 
 	mu        sync.Mutex
 	templated string
@@ -139,7 +143,12 @@ var theServer = sync.OnceValues(func() (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		dsn = private.DSN("postgres").Reveal()
+		s, err := open(ctx, private.DSN("postgres").Reveal())
+		if err != nil {
+			return nil, err
+		}
+		s.private = private
+		return s, nil
 	}
 	return open(ctx, dsn)
 })

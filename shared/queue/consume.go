@@ -54,7 +54,7 @@ func (p *Postgres) Consume(ctx context.Context, queue string, h Handler) error {
 
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{consumer: p, queue: queue, handler: h, working: working})
-	client, err := river.NewClient(riverpgxv5.New(p.pool), &river.Config{
+	client, err := river.NewClient(polling{riverpgxv5.New(p.pool)}, &river.Config{
 		// Several clients of one process must not share River's default id,
 		// which is made of host and time.
 		ID:                          "docuvault-" + id.New().String(),
@@ -62,7 +62,6 @@ func (p *Postgres) Consume(ctx context.Context, queue string, h Handler) error {
 		Logger:                      slog.New(warnings{p.opts.Log.Handler()}),
 		Queues:                      map[string]river.QueueConfig{queue: {MaxWorkers: p.opts.Concurrency}},
 		Workers:                     workers,
-		PollOnly:                    true,
 		FetchPollInterval:           pollInterval,
 		FetchCooldown:               fetchCooldown,
 		MaxAttempts:                 MaxReceives,
@@ -87,7 +86,9 @@ func (p *Postgres) Consume(ctx context.Context, queue string, h Handler) error {
 		return unavailable(ctx, "consume", queue, err)
 	}
 
+	p.announce(queue, client)
 	<-ctx.Done()
+	p.announce(queue, nil)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -101,6 +102,14 @@ func (p *Postgres) Consume(ctx context.Context, queue string, h Handler) error {
 		p.opts.Log.Warn("a handler ignores the end of its context; leaving it behind", "queue", queue)
 	}
 	return nil
+}
+
+// announce tells Send whose fetcher to wake. Of two consumers of one queue in a
+// process, the last one; the others poll.
+func (p *Postgres) announce(queue string, client *river.Client[pgx.Tx]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.consuming[queue] = client
 }
 
 func waitFor(done <-chan struct{}, d time.Duration) bool {

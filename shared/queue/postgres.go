@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,15 +68,27 @@ type Options struct {
 // Postgres is the driver that keeps messages in PostgreSQL, as jobs of River
 // (schema river, one kind for all messages, River's queue is our queue).
 //
-// It polls and does not LISTEN: so it works behind any pooler, in any pgx mode,
-// and holds no connection while idle. Each Consume is a River client of its
-// own; they elect one leader among all processes, which finds lost messages and
-// removes old ones (done: after 1 h, dead: after 14 days).
+// It polls (every 100 ms; at once for what this process sends itself) and does
+// not LISTEN: so it works behind any pooler, in any pgx mode, and holds no
+// connection while idle. Each Consume is a River client of its own; they elect
+// one leader among all processes, which finds lost messages and removes old
+// ones (done: after 1 h, dead: after 14 days).
 type Postgres struct {
 	pool   *pgxpool.Pool
 	sender *river.Client[pgx.Tx]
 	opts   Options
+
+	mu        sync.Mutex
+	consuming map[string]*river.Client[pgx.Tx]
 }
+
+// polling is River's driver without LISTEN and NOTIFY. River's own setting for
+// that leaves the NOTIFY of each insert, which takes a lock of the whole
+// server, and does not tell a client's own fetcher about its own inserts.
+type polling struct{ *riverpgxv5.Driver }
+
+func (polling) SupportsListener() bool     { return false }
+func (polling) SupportsListenNotify() bool { return false }
 
 var (
 	_ Queue       = (*Postgres)(nil)
@@ -100,16 +113,15 @@ func NewPostgres(pool *pgxpool.Pool, opts Options) (*Postgres, error) {
 	if opts.Backoff == nil {
 		opts.Backoff = backoff
 	}
-	sender, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+	// Without queues a client only inserts, and nothing of it runs.
+	sender, err := river.NewClient(polling{riverpgxv5.New(pool)}, &river.Config{
 		Schema: schema,
 		Logger: slog.New(warnings{opts.Log.Handler()}),
-		// No queues: this client only inserts, and nothing of it runs.
-		PollOnly: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("queue: %s", err)
 	}
-	return &Postgres{pool: pool, sender: sender, opts: opts}, nil
+	return &Postgres{pool: pool, sender: sender, opts: opts, consuming: map[string]*river.Client[pgx.Tx]{}}, nil
 }
 
 // backoff is 1 s, 4 s, 16 s, 64 s, each with up to a tenth more, so that what
@@ -137,6 +149,12 @@ func (p *Postgres) Send(ctx context.Context, queue string, messages ...Message) 
 			return fmt.Errorf("message %d of %d: %w", i+1, len(messages), err)
 		}
 	}
+	sender := p.sender
+	p.mu.Lock()
+	if consuming := p.consuming[queue]; consuming != nil {
+		sender = consuming
+	}
+	p.mu.Unlock()
 	batch := make([]river.InsertManyParams, 0, min(len(messages), maxBatch))
 	size := 0
 	for i, m := range messages {
@@ -147,7 +165,7 @@ func (p *Postgres) Send(ctx context.Context, queue string, messages ...Message) 
 		})
 		size += len(m.Body)
 		if len(batch) == maxBatch || size >= maxBatchBytes || i == len(messages)-1 {
-			if _, err := p.sender.InsertMany(ctx, batch); err != nil {
+			if _, err := sender.InsertMany(ctx, batch); err != nil {
 				return unavailable(ctx, "send", queue, err)
 			}
 			batch, size = batch[:0], 0

@@ -1,0 +1,89 @@
+package queue_test
+
+import (
+	"log/slog"
+	"net/url"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"docuvault/shared/database"
+	"docuvault/shared/dbtest"
+	"docuvault/shared/queue"
+	"docuvault/shared/queue/queuetest"
+	"docuvault/shared/secret"
+)
+
+// childURL is where the killed consumer of the conformance suite finds its
+// database.
+const childURL = "QUEUE_TEST_CHILD_URL"
+
+// quick are the test's times: all consumers of a database have the same
+// visibility, as the driver asks.
+var quick = queue.Options{
+	Visibility: 2 * time.Second,
+	Drain:      500 * time.Millisecond,
+	Backoff:    func(int) time.Duration { return 5 * time.Millisecond },
+}
+
+func TestMain(m *testing.M) {
+	queuetest.Child(func() (queue.Queue, error) {
+		db, err := database.New(database.Config{URL: secret.New(os.Getenv(childURL))}, nil)
+		if err != nil {
+			return nil, err
+		}
+		return queue.NewPostgres(db.Pool(), quick)
+	})
+	os.Exit(m.Run())
+}
+
+// open makes a driver on its own pool; the pool is closed when the test ends.
+func open(t testing.TB, dsn string, tracer pgx.QueryTracer, opts queue.Options) *queue.Postgres {
+	t.Helper()
+	db, err := database.New(database.Config{URL: secret.New(dsn)}, tracer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	q, err := queue.NewPostgres(db.Pool(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// sized is the URL with a limit of connections.
+func sized(t testing.TB, dsn string, connections int) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	query.Set("pool_max_conns", strconv.Itoa(connections))
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func TestPostgresConforms(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.New(t).AppURL
+	queuetest.Run(t, queuetest.Driver{
+		// Two connections are what a small deployment gives a worker.
+		Open: func(t testing.TB) queue.Queue {
+			return open(t, sized(t, dsn, 2), nil, quick)
+		},
+		Visibility: quick.Visibility,
+		Drain:      quick.Drain,
+		// 2 s and a grace of 5 s, up to 30 s until the leader looks (21 s more
+		// if the dead consumer led), up to 6 s until the retry is due.
+		Found:    75 * time.Second,
+		ChildEnv: []string{childURL + "=" + dsn},
+	})
+}
