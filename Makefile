@@ -1,0 +1,60 @@
+# The commands of the project. Needs Go 1.26 and Node (its npm brings PostgreSQL
+# where none is installed); all else is fetched or explained.
+# Works with GNU make 3.81 and BSD tools, as macOS has them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The Go that is installed builds the project; it never fetches another one.
+GOTOOLCHAIN := local
+export GOTOOLCHAIN
+
+BIN := bin/docuvault
+FILES ?=
+TEST ?= ./...
+
+.PHONY: help
+help: ## This list
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -e 's/:.*## /	/' | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: build ## The whole vault on http://localhost:8080; Ctrl-C stops it
+	@exec ./$(BIN) serve
+
+.PHONY: demo
+demo: setup ## A throwaway vault that takes FILES="a.pdf dir/" (default: examples it makes) and prints what became of each
+	@CGO_ENABLED=0 go build -o bin/demo ./test/demo && exec ./bin/demo $(FILES)
+
+.PHONY: test
+test: setup ## Every test, on real servers; TEST=./shared/seal for some
+	@flag=$$(sh .ci/race-flag) && go run ./test/run $$flag $(TEST)
+
+.PHONY: check
+check: setup ## Lint, vulnerabilities, generated files, modules, and a build for every target
+	@bash .ci/check
+
+.PHONY: fmt
+fmt: setup ## Format the Go code
+	@tool=$$(bash .ci/tool golangci-lint) && "$$tool" fmt
+
+.PHONY: generate
+generate: setup ## Write openapi.yaml and db/schema.sql anew
+	go test ./test/layout -count=1 -run '^TestOpenAPI$$' -update
+	go test ./db/migrate -count=1 -run '^TestSchemaFile$$' -update
+
+.PHONY: tools
+tools: setup ## Install the linter and the vulnerability checker into the user's cache folder
+	@bash .ci/tool golangci-lint
+	@bash .ci/tool govulncheck
+
+.PHONY: build
+build: setup ## bin/docuvault
+	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/docuvault
+
+.PHONY: clean
+clean: ## Delete what was built; a vault's data lies elsewhere and stays
+	rm -rf bin dist
+
+.PHONY: setup
+setup:
+	@sh .ci/need-go
