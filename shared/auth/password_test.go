@@ -274,7 +274,12 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		if h.Calls() != 1 {
 			t.Errorf("%d hashes, want 1", h.Calls())
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // the slot is free now, and the deadline still over
+		for range 20 {
+			if err := h.VerifyDummy(ctx, secret.New("password")); fault.CodeOf(err) != fault.Unavailable {
+				t.Fatalf("VerifyDummy after the deadline, with a free slot = %v", err)
+			}
+		}
 		if _, err := h.Hash(t.Context(), secret.New("password")); err != nil {
 			t.Errorf("the slot was not given back: %v", err)
 		}

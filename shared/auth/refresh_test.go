@@ -167,13 +167,26 @@ func TestAGenuineMACOverNonsenseIsRefused(t *testing.T) {
 	t.Parallel()
 	codec := testCodec(t)
 	key := codec.set.Primary()
-	for name, generation := range map[string]uint64{"0": 0, "above int64": 1 << 63, "max": math.MaxUint64} {
-		user, session := id.New(), id.New()
-		body := binary.BigEndian.AppendUint64(append(append([]byte{}, user[:]...), session[:]...), generation)
-		raw := append(append([]byte{signedVersion, 2}, key.ID()...), body...)
-		raw = append(raw, key.RefreshMAC(user, session, raw)...)
-		if _, err := codec.Parse(secret.New(base64.RawURLEncoding.EncodeToString(raw))); !errors.Is(err, errSignedForm) {
-			t.Errorf("generation %s: %v", name, err)
+	some := id.New()
+	for name, c := range map[string]struct {
+		version       byte
+		user, session id.ID
+		generation    uint64
+		want          error
+	}{
+		"as minted":       {signedVersion, some, some, 1, nil},
+		"another version": {2, some, some, 1, errSignedForm},
+		"no user":         {signedVersion, id.Nil, some, 1, errSignedForm},
+		"no session":      {signedVersion, some, id.Nil, 1, errSignedForm},
+		"generation 0":    {signedVersion, some, some, 0, errSignedForm},
+		"above int64":     {signedVersion, some, some, 1 << 63, errSignedForm},
+		"max":             {signedVersion, some, some, math.MaxUint64, errSignedForm},
+	} {
+		body := binary.BigEndian.AppendUint64(append(append([]byte{}, c.user[:]...), c.session[:]...), c.generation)
+		raw := append(append([]byte{c.version, 2}, key.ID()...), body...)
+		raw = append(raw, key.RefreshMAC(c.user, c.session, raw)...)
+		if _, err := codec.Parse(secret.New(base64.RawURLEncoding.EncodeToString(raw))); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

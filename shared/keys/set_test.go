@@ -6,12 +6,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 
 	"docuvault/shared/id"
+	"docuvault/shared/seal"
 	"docuvault/shared/secret"
 )
 
@@ -135,7 +137,7 @@ func TestMACsBelongToUserSessionKeyAndPurpose(t *testing.T) {
 	all := [][]byte{
 		a.RefreshMAC(user, session, message), b.RefreshMAC(user, session, message),
 		a.RefreshMAC(other, session, message), a.RefreshMAC(user, other, message), a.RefreshMAC(session, user, message),
-		a.DeviceMAC(user, message), a.DeviceMAC(other, message), b.DeviceMAC(user, message),
+		a.RefreshMAC(user, user, message), a.DeviceMAC(user, message), a.DeviceMAC(other, message), b.DeviceMAC(user, message),
 		a.RefreshMAC(user, session, message[1:]), a.DeviceMAC(user, message[1:]),
 	}
 	for _, m := range all {
@@ -189,6 +191,33 @@ func TestNothingPrintsKeyMaterial(t *testing.T) {
 		if strings.Contains(out.String(), planted) {
 			t.Errorf("key material was printed (%q)", planted)
 		}
+	}
+}
+
+// Without this, only the additional data would keep two users' wrapped keys
+// apart.
+func TestEveryUserHasAnOwnWrappingKey(t *testing.T) {
+	t.Parallel()
+	master := mustSet(t, "a:"+encodedKey(1)).Primary()
+	user := id.New()
+	result := map[bool]error{}
+	kek, err := kekOf(master, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := seal.Seal(kek, wrapPlace(user, 1), make([]byte, KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for own, whose := range map[bool]id.ID{true: user, false: id.New()} {
+		kek, err := kekOf(master, whose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, result[own] = seal.Open(func(uint32) (seal.Key, bool) { return kek, true }, wrapPlace(user, 1), wrapped)
+	}
+	if result[true] != nil || !errors.Is(result[false], seal.ErrSealedForged) {
+		t.Errorf("own: %v, another user's: %v", result[true], result[false])
 	}
 }
 
