@@ -100,9 +100,21 @@ func roleOrStatic(cfg Config) *credentials.Credentials {
 	case cfg.Platform.AccessKey != "":
 		return credentials.NewStaticV4(cfg.Platform.AccessKey, cfg.Platform.SecretKey.Reveal(), cfg.Platform.SessionToken.Reveal())
 	default:
-		// Containers (ECS, EKS pod identity), web identity (IRSA), EC2.
-		return credentials.New(&credentials.IAM{Region: cfg.Region})
+		return credentials.New(&role{credentials.IAM{Region: cfg.Region}})
 	}
+}
+
+// role asks the platform for credentials when they are first needed, and again
+// before they end: containers (ECS, EKS pod identity), web identity (IRSA), EC2.
+type role struct{ credentials.IAM }
+
+// RetrieveWithCredContext says what to do where there are none.
+func (r *role) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
+	v, err := r.IAM.RetrieveWithCredContext(cc)
+	if err != nil {
+		err = fmt.Errorf("S3_ACCESS_KEY is not set, and the platform gives no role credentials: %w", err)
+	}
+	return v, err
 }
 
 // Put implements Backend. It is one PUT whatever the size (S3 takes 5 GiB). The

@@ -87,7 +87,17 @@ func bodyHeaders(size int64, sum []byte) (http.Header, error) {
 }
 
 func (b *bucket) presign(ctx context.Context, method, key string, ttl time.Duration, query url.Values, headers http.Header) (Request, error) {
-	u, err := b.signer.PresignHeader(ctx, method, b.name, key, ttl, query, headers)
+	signer := b.signer
+	if base, ok := ctx.Value(signingFor{}).(string); ok {
+		at, err := parseBase(base)
+		if err != nil {
+			return Request{}, fmt.Errorf("storage sign for another address: %w", err)
+		}
+		if signer, err = b.at(at); err != nil {
+			return Request{}, err
+		}
+	}
+	u, err := signer.PresignHeader(ctx, method, b.name, key, ttl, query, headers)
 	if err != nil {
 		return Request{}, translate("presign", err)
 	}
@@ -112,7 +122,7 @@ func (b *bucket) presign(ctx context.Context, method, key string, ttl time.Durat
 	return r, nil
 }
 
-// putOptions for a multipart upload whose parts carry SHA-256.
+// multipartOptions are for a multipart upload whose parts carry SHA-256.
 func multipartOptions(opt PutOptions) minio.PutObjectOptions {
 	return minio.PutObjectOptions{
 		ContentType:  opt.ContentType,

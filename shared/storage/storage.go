@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"time"
 
 	"docuvault/shared/fault"
@@ -87,6 +88,12 @@ type Request struct {
 	ExpiresAt time.Time
 }
 
+// String and LogValue keep the URL out of logs.
+func (r Request) String() string { return r.Method + " [presigned]" }
+
+// LogValue implements slog.LogValuer.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
 // PutTerms is what storage itself holds an upload to.
 type PutTerms struct {
 	Size        int64         // exact, in bytes, 0 allowed
@@ -125,6 +132,15 @@ type Presigner interface {
 	// port passes it on to the embedded server.
 	At(base string) (Presigner, error)
 }
+
+// SigningFor returns a context in which URLs are signed for another address, as
+// with [Presigner.At]: "docuvault serve" signs for the host that the request
+// came to, and the functions need not know.
+func SigningFor(ctx context.Context, base string) context.Context {
+	return context.WithValue(ctx, signingFor{}, base)
+}
+
+type signingFor struct{}
 
 // Lister walks a bucket.
 type Lister interface {
