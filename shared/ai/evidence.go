@@ -201,12 +201,14 @@ func (l *lexicon) search(text string) (map[string]found, map[string]bool) {
 		f.words = append(f.words, weighed{surface: text[h.start:h.end], score: score})
 		all[h.hint.topic] = f
 	}
-	// A long text has a word of everything by chance.
-	if n := len(spots); n > 250 {
-		for topic, f := range all {
+	for topic, f := range all {
+		// One word alone is thin: "lease" may stand in a poem.
+		f.score *= 1 - math.Pow(0.5, float64(len(f.words)))
+		// A long text has a word of everything by chance.
+		if n := len(spots); n > 250 {
 			f.score *= math.Pow(250/float64(n), 0.25)
-			all[topic] = f
 		}
+		all[topic] = f
 	}
 	return all, evidence
 }

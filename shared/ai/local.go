@@ -29,7 +29,7 @@ func (*local) Name() string { return "local" }
 const (
 	scoreScale   = 5.0  // a starter score at which half of its effect is reached
 	scoreEffect  = 11.0 // the whole effect, in log odds
-	nothing      = 2.9  // the log odds of "other"
+	nothing      = 3.5  // the log odds of "other"
 	learnedScale = 7.0  // log odds for each unit of a learned match
 	learnedFits  = 0.35 // a mean match from which the learned topic takes over from the starter's word list
 	nameScore    = 1.5  // a topic's own name in the text
@@ -39,6 +39,9 @@ const (
 	maxTopics   = 3    // that are suggested
 	maxEvidence = 6    // words for each suggestion
 	minTopic    = 0.15 // confidence below which a second topic is not worth showing
+
+	maxConfidence = 0.99
+	maxOther      = 0.5 // that nothing was found says little
 )
 
 // candidate is a topic with what speaks for it.
@@ -206,8 +209,12 @@ func suggest(candidates []candidate) []Suggestion {
 		if c.topic.Starter == Other && i > 0 {
 			continue
 		}
+		confidence := min(c.confidence, maxConfidence)
+		if c.topic.Starter == Other && len(c.words) == 0 {
+			confidence = min(confidence, maxOther)
+		}
 		suggestions = append(suggestions, Suggestion{
-			Kind: KindTopic, Value: c.topic.ID, Confidence: round(min(c.confidence, 0.99)), Source: "local", Evidence: pick(c.words),
+			Kind: KindTopic, Value: c.topic.ID, Confidence: round(confidence), Source: "local", Evidence: pick(c.words),
 		})
 	}
 	return suggestions

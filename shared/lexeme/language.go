@@ -73,14 +73,13 @@ func (r *rules) token(word string) (token string, stop bool) {
 		word = clip(word)
 	}
 	word = lower(word)
-	stop = r.stop[word]
+	stop = r.stop[word] || r.stopFolded[fold(word)]
 	if r.stem != nil && !stop && !hasDigit(word) && utf8.RuneCountInString(word) <= maxToken {
 		env := snowballstem.NewEnv(word)
 		r.stem(env)
 		word = env.Current()
 	}
-	word = clip(fold(word))
-	return word, stop || r.stopFolded[word]
+	return clip(fold(word)), stop
 }
 
 func hasDigit(word string) bool { return strings.ContainsAny(word, "0123456789") }

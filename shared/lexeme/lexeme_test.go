@@ -48,6 +48,7 @@ func TestWordsGolden(t *testing.T) {
 		{"es", "las facturas", "(las) factur"},
 		{"it", "le fatture", "(le) fattur"},
 		{"nl", "de rekeningen", "(de) reken"},
+		{"de", "Seite seit fuer fur", "seit (seit) fuer (fur)"}, // the stem of one is not the stop word of the other
 		{"xx", "The Rechnungen", "the rechnungen"},
 		{"en", "", ""},
 		{"en", " -- ... ,,, '' \u00AD -", ""},
