@@ -38,7 +38,9 @@ func corpus(t testing.TB) []document {
 	if len(all) < 100 {
 		t.Fatalf("only %d documents", len(all))
 	}
-	slices.SortFunc(all, func(a, b document) int { return strings.Compare(a.topic+a.language+a.set+a.text, b.topic+b.language+b.set+b.text) })
+	slices.SortFunc(all, func(a, b document) int {
+		return strings.Compare(a.topic+a.language+a.set+a.text, b.topic+b.language+b.set+b.text)
+	})
 	return all
 }
 
