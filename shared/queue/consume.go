@@ -172,7 +172,8 @@ func (w *worker) Work(_ context.Context, job *river.Job[undecoded]) error {
 	case job.Attempt >= job.MaxAttempts:
 		log.Error("a message failed for the last time; it is a dead letter now", "error", err)
 	default:
-		log.Warn("a message failed; it will be delivered again", "error", err)
+		// Whoever runs handlers logs their errors; this is for those who do not.
+		log.Debug("a message failed; it will be delivered again", "error", err)
 	}
 	return errHandler
 }

@@ -28,7 +28,8 @@ const (
 	visibility = 30 * time.Second
 	// visibilityGrace passes between the end of a handler's context and the
 	// moment when the message counts as lost: enough for the handler to return
-	// and for River to write that down, which it does every 250 ms.
+	// and for River to write that down, which it does every 250 ms; and for
+	// clocks that differ, since the leader compares its own with the database's.
 	visibilityGrace = 5 * time.Second
 	// drainTime is less than the 30 s after which Kubernetes kills.
 	drainTime = 20 * time.Second
