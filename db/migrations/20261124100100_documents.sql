@@ -42,7 +42,8 @@ CREATE TABLE documents (
   status_before        text CHECK (status_before IN ('stored', 'ready', 'failed')), -- of a trashed one
   failure              text, -- a code, never a message
   next_due_at          timestamptz, -- when the reconciler looks at this row; NULL: never
-  attempts             integer NOT NULL DEFAULT 0, -- of the analysis; also the fence against a worker that lost its lease
+  attempts             integer NOT NULL DEFAULT 0, -- of the analysis, since the last success
+  fence                bigint NOT NULL DEFAULT 0, -- grows with each claim, so that a worker that lost its lease changes nothing
 
   object_key           text NOT NULL UNIQUE,
   size                 bigint NOT NULL CHECK (size >= 0),
@@ -123,7 +124,6 @@ CREATE TABLE classifier_topics (
   user_id   uuid NOT NULL REFERENCES users ON DELETE CASCADE,
   topic_id  uuid NOT NULL REFERENCES topics ON DELETE CASCADE,
   documents bigint NOT NULL CHECK (documents >= 0),
-  tokens    bigint NOT NULL CHECK (tokens >= 0),
   PRIMARY KEY (user_id, topic_id)
 );
 CREATE TABLE classifier_tokens (
@@ -206,7 +206,19 @@ BEGIN
   RETURN in_folder;
 END $$;
 
+-- Holds a document that a worker analyzes: DV409 when the worker's lease is
+-- over, since the row was taken by another attempt, the trash or the purge.
+CREATE FUNCTION require_lease(in_document uuid, in_fence bigint) RETURNS void
+  LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM documents WHERE id = in_document AND user_id = app_user() AND status = 'processing' AND fence = in_fence FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'lease lost' USING ERRCODE = 'DV409';
+  END IF;
+END $$;
+
 -- migrate:down
+DROP FUNCTION require_lease(uuid, bigint);
 DROP FUNCTION require_folder(uuid);
 DROP FUNCTION ensure_folder(uuid, uuid[], bytea[], bytea[]);
 DROP FUNCTION lock_document(uuid, bigint);

@@ -1,8 +1,8 @@
 -- migrate:up
 
--- Row-level security, forced, for every table that has a user_id. The owner is
--- bound too; it may read across users, which its SECURITY DEFINER functions
--- need, and nothing else.
+-- Row-level security, forced, for every table that has a user_id, and for every
+-- role. The owner may besides read across users, which its SECURITY DEFINER
+-- functions and docuvault verify need; to write, it has to name the user too.
 DO $$
 DECLARE
   t record;
@@ -13,7 +13,7 @@ BEGIN
               AND (a.attname = 'user_id' OR (c.relname = 'users' AND a.attname = 'id'))
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.relname);
-    EXECUTE format('CREATE POLICY tenant ON %I TO docuvault_app
+    EXECUTE format('CREATE POLICY tenant ON %I
                       USING (%I = NULLIF(current_setting(''app.user_id'', true), '''')::uuid)', t.relname, t.attname);
     EXECUTE format('CREATE POLICY owner_reads ON %I FOR SELECT TO docuvault_migrate USING (true)', t.relname);
   END LOOP;
@@ -23,7 +23,7 @@ CREATE POLICY system_writes ON audit_log FOR INSERT TO docuvault_app
   WITH CHECK (user_id IS NULL AND NULLIF(current_setting('app.user_id', true), '') IS NULL);
 
 GRANT EXECUTE ON FUNCTION app_user(), check_session(uuid, bigint), check_reauth(uuid), login_lookup(text),
-  lock_document(uuid, bigint), ensure_folder(uuid, uuid[], bytea[], bytea[]), require_folder(uuid),
+  lock_document(uuid, bigint), ensure_folder(uuid, uuid[], bytea[], bytea[]), require_folder(uuid), require_lease(uuid, bigint),
   audit_write(text, text, uuid, jsonb, bytea, bytea, text),
   due_documents(integer), unknown_objects(text[]), user_ids(uuid, integer) TO docuvault_app;
 

@@ -25,6 +25,8 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.ReauthRequired, "Confirm your password first.")
 	case "DV404":
 		return fault.New(fault.NotFound, "There is no such document.")
+	case "DV409":
+		return fault.New(fault.WrongState, "The document was changed by somebody else meanwhile.")
 	case "DV412":
 		return fault.New(fault.PreconditionFailed, "The document has changed since you read it. Read it again, then repeat your change.")
 	case "DV422":

@@ -161,27 +161,15 @@ func (e *Extractor) Close() error { return e.pdf.close() }
 // Errors: [ErrUnsupported]; a [*Failure]; the context's error when the caller
 // gave up; any other error of r.
 func (e *Extractor) Extract(ctx context.Context, r io.ReaderAt, size int64, contentType string) (Result, error) {
-	contentType, _, _ = strings.Cut(strings.ToLower(contentType), ";")
-	var read func(context.Context, *source, Limits) (Result, error)
-	switch strings.TrimSpace(contentType) {
-	case mediatype.PDF:
-		read = e.pdf.extract
-	case mediatype.Text, mediatype.Markdown:
-		read = extractText
-	case mediatype.HTML, "application/xhtml+xml":
-		read = extractHTML
-	case mediatype.CSV:
-		read = extractCSV
-	case mediatype.Email:
-		read = extractEmail
-	default:
+	read := e.reader(contentType)
+	if read == nil {
 		return Result{Source: SourceNone}, ErrUnsupported
 	}
 	if size > e.limits.Bytes {
 		return Result{Source: SourceNone}, fail(TooLarge, nil)
 	}
 
-	if strings.TrimSpace(contentType) == mediatype.PDF {
+	if bare(contentType) == mediatype.PDF {
 		// Before the clock starts: a queue says nothing about the document.
 		release, err := e.pdf.acquire(ctx)
 		if err != nil {
@@ -208,6 +196,37 @@ func (e *Extractor) Extract(ctx context.Context, r io.ReaderAt, size int64, cont
 	}
 	result.Language = lexeme.Language(result.Text)
 	return result, nil
+}
+
+// Supports reports whether there is an extractor for the type.
+func Supports(contentType string) bool { return (&Extractor{}).reader(contentType) != nil }
+
+// bare is a media type without its parameters.
+func bare(contentType string) string {
+	contentType, _, _ = strings.Cut(strings.ToLower(contentType), ";")
+	return strings.TrimSpace(contentType)
+}
+
+// reader returns what reads documents of a type, or nil.
+func (e *Extractor) reader(contentType string) func(context.Context, *source, Limits) (Result, error) {
+	switch bare(contentType) {
+	case mediatype.PDF:
+		return e.extractPDF
+	case mediatype.Text, mediatype.Markdown:
+		return extractText
+	case mediatype.HTML, "application/xhtml+xml":
+		return extractHTML
+	case mediatype.CSV:
+		return extractCSV
+	case mediatype.Email:
+		return extractEmail
+	default:
+		return nil
+	}
+}
+
+func (e *Extractor) extractPDF(ctx context.Context, src *source, limits Limits) (Result, error) {
+	return e.pdf.extract(ctx, src, limits)
 }
 
 var errTimeLimit = errors.New("over the time limit")

@@ -13,22 +13,34 @@ import (
 
 const redacted = "[redacted]"
 
-// Text is a secret string. The zero value is an empty, unset secret.
-type Text struct{ value string }
+// Text is a secret string. The zero value is an empty, unset secret. It holds a
+// closure rather than the string: fmt calls no method on an unexported field of
+// a struct, and would print a string that lies there. So it has no ==.
+type Text struct{ value func() string }
 
 // New wraps value.
-func New(value string) Text { return Text{value} }
+func New(value string) Text {
+	if value == "" {
+		return Text{}
+	}
+	return Text{func() string { return value }}
+}
 
 // Reveal returns the secret itself. Call it where the value is used, never
 // where it is stored or passed on.
-func (t Text) Reveal() string { return t.value }
+func (t Text) Reveal() string {
+	if t.value == nil {
+		return ""
+	}
+	return t.value()
+}
 
 // IsZero reports whether the secret is unset.
-func (t Text) IsZero() bool { return t.value == "" }
+func (t Text) IsZero() bool { return t.value == nil }
 
 // UnmarshalText lets configuration parsers fill a Text.
 func (t *Text) UnmarshalText(b []byte) error {
-	t.value = string(b)
+	*t = New(string(b))
 	return nil
 }
 

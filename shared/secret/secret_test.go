@@ -15,7 +15,11 @@ func TestSecretNeverPrints(t *testing.T) {
 	t.Parallel()
 	const planted = "correct-horse-battery"
 	s := secret.New(planted)
-	wrapped := struct{ Password secret.Text }{s}
+	wrapped := struct {
+		Password   secret.Text
+		unexported secret.Text
+		pointer    *secret.Text
+	}{s, s, &s}
 
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

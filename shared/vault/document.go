@@ -70,10 +70,11 @@ type Suggestion struct {
 	Evidence   []Evidence `json:"evidence" doc:"The words in the text that decided it."`
 }
 
-// Evidence is a word or phrase that stands in the document's text.
+// Evidence is a word of the document's text that spoke for a suggestion.
 type Evidence struct {
-	Word  string `json:"word"`
-	Count int    `json:"count" doc:"How often it stands there."`
+	Word    string  `json:"word"`
+	Weight  float64 `json:"weight" minimum:"0" maximum:"1" doc:"Its share of what spoke for the suggestion."`
+	Learned bool    `json:"learned,omitempty" doc:"True when it comes from your own corrections."`
 }
 
 // Sealed columns of table documents.
@@ -229,4 +230,9 @@ func SealNew(u *keys.User, document id.ID, filename, title, correspondent string
 		n.Correspondent, err = u.Seal(table, colCorrespondent, document, []byte(correspondent))
 	}
 	return n, err
+}
+
+// SealSuggestions seals the JSON form of a document's suggestions.
+func SealSuggestions(u *keys.User, document id.ID, encoded []byte) ([]byte, error) {
+	return u.Seal(table, colSuggestions, document, encoded)
 }

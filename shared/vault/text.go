@@ -6,6 +6,7 @@ import (
 
 	"docuvault/shared/database"
 	"docuvault/shared/id"
+	"docuvault/shared/keys"
 )
 
 // Text is what the analysis read out of a document.
@@ -13,6 +14,31 @@ type Text struct {
 	Text      string `json:"text"`
 	Source    string `json:"source" doc:"Where it comes from: pdf, text, html, csv, email; none when there is none."`
 	Truncated bool   `json:"truncated" doc:"True when the paper had more than the 4 MiB that are kept."`
+}
+
+// TextForLearning returns text and language of a document in any state, also of
+// one that is being deleted; both empty when there is no text. It returns
+// fault.NotFound.
+func (v *Vault) TextForLearning(ctx context.Context, actor database.Actor, u *keys.User, document id.ID) (text, language string, err error) {
+	var there bool
+	var sealed []byte
+	err = v.db.Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&there, `SELECT coalesce(d.language, ''), t.sealed FROM documents d LEFT JOIN texts t ON t.document_id = d.id
+		  WHERE d.id = @id AND d.user_id = app_user()`, database.Args{"id": document}, &language, &sealed)
+	})
+	switch {
+	case err != nil:
+		return "", "", fmt.Errorf("read text: %w", err)
+	case !there:
+		return "", "", ErrNoDocument
+	case sealed == nil:
+		return "", language, nil
+	}
+	plain, err := u.Open("texts", "sealed", document, sealed)
+	if err != nil {
+		return "", "", fmt.Errorf("text of document %s: %w", document, err)
+	}
+	return string(plain), language, nil
 }
 
 // Text returns the text of a document that is not being deleted; source "none"

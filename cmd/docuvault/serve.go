@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"docuvault/cmd/docuvault/internal/embedded"
+	"docuvault/functions"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/host/hostserver"
+	"docuvault/shared/host/supervise"
+	"docuvault/shared/storage"
+)
+
+type serveCmd struct {
+	Listen string `default:"127.0.0.1:8080" help:"Address to listen on. Other machines reach it only if you name an address of theirs, for example 0.0.0.0:8080."`
+	Data   string `placeholder:"DIR" help:"Folder of the embedded database, files and keys (default: ${data}). Not used where the environment names real servers."`
+}
+
+// Run serves all functions in one process until ctx ends.
+func (c *serveCmd) Run(ctx context.Context) error {
+	started := time.Now()
+	vars := embedded.Environment(os.Environ())
+	log, err := serveLog(vars["LOG_LEVEL"])
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", c.Listen, err)
+	}
+	// The server closes it; this is for a start that fails.
+	defer func() { _ = listener.Close() }()
+	vars.Default("REGISTRATION", registrationFor(listener.Addr()))
+
+	parts, err := c.embed(ctx, vars, log)
+	defer func() { parts.stop(log) }()
+	if err != nil {
+		return err
+	}
+	env, err := host.NewEnv(vars.Environ(), log, time.Now)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := env.Close(); err != nil {
+			log.Error("not all was closed", "error", err)
+		}
+	}()
+	handler, err := c.handler(ctx, env, parts)
+	if err != nil {
+		return err
+	}
+	// All constructors have run when the first request comes.
+	workers, err := supervise.New(env, functions.All)
+	if err != nil {
+		return err
+	}
+	greet(listener.Addr(), parts, time.Since(started))
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		workers.Run(ctx)
+	}()
+	go parts.watch(ctx, cancel, log)
+	err = (&hostserver.Server{Env: env, Handler: handler}).Run(ctx, listener)
+	cancel()
+	<-drained
+	return err
+}
+
+// parts are the embedded servers that run; nil where the environment names
+// real ones.
+type parts struct {
+	folder   *embedded.Folder
+	postgres interface {
+		Stop(ctx context.Context) error
+		Done() <-chan struct{}
+	}
+	storage *embedded.Storage
+	failed  error
+}
+
+// embed starts what the environment does not name.
+func (c *serveCmd) embed(ctx context.Context, vars embedded.Vars, log *slog.Logger) (*parts, error) {
+	p := &parts{}
+	needDatabase, needStorage := !vars.Has("DATABASE_URL"), !vars.Has("S3_ENDPOINT") && !vars.Has("S3_ACCESS_KEY") && !vars.Has("S3_BUCKET")
+	if !needDatabase && !needStorage {
+		return p, nil
+	}
+	path := c.Data
+	if path == "" {
+		path = defaultData()
+	}
+	folder, err := embedded.OpenFolder(path)
+	if err != nil {
+		return p, err
+	}
+	p.folder = &folder
+	if needDatabase {
+		fresh := !folder.HasData()
+		if err := folder.Keys(vars, fresh); err != nil {
+			return p, err
+		}
+		if fresh {
+			fmt.Fprintln(os.Stderr, "Setting up a new vault …")
+		}
+		server, err := folder.StartPostgres(ctx, vars, io.Discard)
+		if err != nil {
+			return p, err
+		}
+		p.postgres = server
+	}
+	if needStorage {
+		if p.storage, err = folder.StartStorage(ctx, vars, log); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// stop ends what runs, storage first: it reports to what needs the database.
+func (p *parts) stop(log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if p.storage != nil {
+		if err := p.storage.Close(); err != nil {
+			log.Error("the embedded S3 server did not end cleanly", "error", err)
+		}
+	}
+	if p.postgres != nil {
+		if err := p.postgres.Stop(ctx); err != nil {
+			log.Error("the embedded PostgreSQL did not end cleanly", "error", err)
+		}
+	}
+}
+
+// watch ends the vault when a part of it ends by itself: a supervisor, or its
+// user, starts all of it again.
+func (p *parts) watch(ctx context.Context, end context.CancelFunc, log *slog.Logger) {
+	var postgres, store <-chan struct{}
+	if p.postgres != nil {
+		postgres = p.postgres.Done()
+	}
+	if p.storage != nil {
+		store = p.storage.Done()
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-postgres:
+		log.Error("the embedded PostgreSQL has ended; stopping")
+	case <-store:
+		log.Error("the embedded S3 server has ended; stopping", "error", p.storage.Err())
+	}
+	end()
+}
+
+// handler is everything on the one port: the functions, the page, and the
+// buckets of the embedded storage.
+func (c *serveCmd) handler(ctx context.Context, env *host.Env, p *parts) (http.Handler, error) {
+	api, err := hosthttp.Handler(env, functions.HTTP()...)
+	if err != nil {
+		return nil, err
+	}
+	if p.storage == nil {
+		return withPage(api), nil
+	}
+	store, err := storage.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.EnsureBuckets(ctx); err != nil {
+		return nil, fmt.Errorf("make the buckets: %w", err)
+	}
+	p.storage.DeliverTo(api)
+	page, objects := withPage(api), p.storage.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if objects.Serves(r.URL.Path) {
+			objects.ServeHTTP(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	}), nil
+}
+
+// greet says what runs, where the data lies, and what to back up.
+func greet(addr net.Addr, p *parts, took time.Duration) {
+	fmt.Fprintf(os.Stderr, "\nDocuVault runs on http://%s (started in %.1f s). Ctrl-C stops it.\n", readable(addr), took.Seconds())
+	if p.folder == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "  Data:        %s\n", p.folder.Path())
+	if p.postgres != nil {
+		fmt.Fprintf(os.Stderr, "  Master keys: %s\n", p.folder.MasterKeys())
+		fmt.Fprintln(os.Stderr, "  Back the master keys up apart from the data: without them nothing can be read,\n  and whoever has both can read everything.")
+	}
+	fmt.Fprintln(os.Stderr)
+}
+
+func readable(addr net.Addr) string {
+	if a, err := netip.ParseAddrPort(addr.String()); err == nil && (a.Addr().IsLoopback() || a.Addr().IsUnspecified()) {
+		return fmt.Sprintf("localhost:%d", a.Port())
+	}
+	return addr.String()
+}
+
+// registrationFor is the default of REGISTRATION: open where only this machine
+// can come, else by invitation.
+func registrationFor(addr net.Addr) string {
+	if a, err := netip.ParseAddrPort(addr.String()); err == nil && a.Addr().IsLoopback() {
+		return "open"
+	}
+	return "invite"
+}
+
+// serveLog is the log of the one process: warnings and errors by default, so
+// that a person at a terminal sees what matters.
+func serveLog(level string) (*slog.Logger, error) {
+	at := slog.LevelWarn
+	if level != "" {
+		if err := at.UnmarshalText([]byte(level)); err != nil {
+			return nil, errors.New("LOG_LEVEL: one of debug, info, warn, error")
+		}
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: at})), nil
+}
+
+// defaultData is the platform's folder for a user's data.
+func defaultData() string {
+	if os.Geteuid() == 0 && runtime.GOOS != "windows" {
+		return "/var/lib/docuvault"
+	}
+	if xdg := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(xdg) {
+		return filepath.Join(xdg, "docuvault")
+	}
+	home := os.Getenv("HOME")
+	if u, err := user.Current(); err == nil && home == "" {
+		home = u.HomeDir
+	}
+	switch runtime.GOOS {
+	case "darwin":
+		return filepath.Join(home, "Library", "Application Support", "docuvault")
+	case "windows":
+		if local := os.Getenv("LOCALAPPDATA"); local != "" {
+			return filepath.Join(local, "docuvault")
+		}
+	}
+	return filepath.Join(home, ".local", "share", "docuvault")
+}

@@ -1,0 +1,67 @@
+// Package delete is the function documents-delete: into the trash, or for good.
+package delete
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
+	"docuvault/shared/job"
+	"docuvault/shared/queue"
+	"docuvault/shared/vault"
+)
+
+// Function is DELETE /v1/documents/{id}. With permanent=true the document is unreadable at once and its bytes are deleted soon after.
+var Function = host.Function{Name: "documents-delete", Trigger: hosthttp.Operation(huma.Operation{
+	OperationID: "documents-delete", Method: http.MethodDelete, Path: "/v1/documents/{id}",
+	Summary: "Delete a document", Tags: []string{"documents"},
+	Description:   "Moves it into the trash, where it still counts and can be restored; with permanent=true it is deleted for good.",
+	DefaultStatus: http.StatusNoContent,
+	Errors:        []int{401, 404, 409},
+}, New, auth.Required)}
+
+// Input names the document.
+type Input struct {
+	ID        id.ID `path:"id" format:"uuid"`
+	Permanent bool  `query:"permanent" doc:"Delete for good instead of into the trash."`
+}
+
+type config struct {
+	Retention time.Duration `env:"TRASH_RETENTION" envDefault:"720h"`
+}
+
+// New builds the handler.
+func New(env *host.Env) (func(context.Context, *Input) (*struct{}, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := queue.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := host.Config[config](env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input) (*struct{}, error) {
+		actor := auth.Actor(ctx)
+		if !in.Permanent {
+			return nil, documents.Trash(ctx, actor, in.ID, cfg.Retention)
+		}
+		if err := documents.BeginPurge(ctx, actor, in.ID); err != nil {
+			return nil, err
+		}
+		// The row is due by itself; the message only makes it sooner.
+		if err := jobs.Send(ctx, job.Purge, queue.Message{Body: job.Document{User: actor.User(), Document: in.ID}.Encode()}); err != nil {
+			env.Log.WarnContext(ctx, "a purge was not queued; the reconciler will do it", "document_id", in.ID, "error", err)
+		}
+		return nil, nil
+	}, nil
+}

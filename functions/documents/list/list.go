@@ -1,0 +1,58 @@
+// Package list is the function documents-list: one page of the caller's documents.
+package list
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
+	"docuvault/shared/vault"
+)
+
+// Function is GET /v1/documents: keyset pages, newest first unless sorted otherwise.
+var Function = host.Function{Name: "documents-list", Trigger: hosthttp.Operation(huma.Operation{
+	OperationID: "documents-list", Method: http.MethodGet, Path: "/v1/documents",
+	Summary: "List documents", Tags: []string{"documents"},
+	Description: "Without status: all but the trash and uploads that are not complete.",
+	Errors:      []int{401, 422},
+}, New, auth.Required)}
+
+// Input filters, sorts and pages.
+type Input struct {
+	Limit    int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor   string   `query:"cursor" maxLength:"300" doc:"next_cursor of the page before."`
+	Status   []string `query:"status" enum:"pending,stored,processing,ready,failed,rejected,expired,trashed,purging" doc:"One or more, separated by commas."`
+	Topic    string   `query:"topic" maxLength:"100"`
+	Tag      string   `query:"tag" maxLength:"100"`
+	FolderID id.ID    `query:"folder_id" format:"uuid"`
+	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date" default:"-created_at"`
+}
+
+// Output is the page.
+type Output struct {
+	Body vault.Page
+}
+
+// New builds the handler.
+func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input) (*Output, error) {
+		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
+		for _, s := range in.Status {
+			f.Statuses = append(f.Statuses, vault.Status(s))
+		}
+		page, err := documents.List(ctx, auth.Actor(ctx), f)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{Body: page}, nil
+	}, nil
+}

@@ -1,0 +1,68 @@
+// Package patch is the function documents-patch: a person changes what is written about a document.
+package patch
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/database"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
+	"docuvault/shared/learning"
+	"docuvault/shared/vault"
+)
+
+// Function is PATCH /v1/documents/{id}. With If-Match it changes only the version the client saw, else 412.
+var Function = host.Function{Name: "documents-patch", Trigger: hosthttp.Operation(huma.Operation{
+	OperationID: "documents-patch", Method: http.MethodPatch, Path: "/v1/documents/{id}",
+	Summary: "Change a document", Tags: []string{"documents"},
+	Description: "Absent members stay, null clears. Setting the topic teaches the analysis at once.",
+	Errors:      []int{401, 404, 412, 422},
+}, New, auth.Required)}
+
+// Input is what changes.
+type Input struct {
+	ID      id.ID  `path:"id" format:"uuid"`
+	IfMatch string `header:"If-Match" doc:"The ETag that the document had; 412 when it has another."`
+	Body    vault.Changes
+}
+
+// Output is the document.
+type Output struct {
+	ETag string `header:"ETag" doc:"The document's version; send it as If-Match."`
+	Body vault.Document
+}
+
+// New builds the handler.
+func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	learner, err := learning.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input) (*Output, error) {
+		version, err := hosthttp.IfMatch(in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		actor := auth.Actor(ctx)
+		var also func(*database.Batch)
+		if in.Body.Topic.Present {
+			if also, err = learner.Learn(ctx, actor, in.ID); err != nil {
+				return nil, err
+			}
+		}
+		d, err := documents.Change(ctx, actor, in.ID, version, in.Body, also)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
+	}, nil
+}

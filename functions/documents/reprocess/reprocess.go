@@ -1,0 +1,61 @@
+// Package reprocess is the function documents-reprocess: a new analysis.
+package reprocess
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
+	"docuvault/shared/job"
+	"docuvault/shared/queue"
+	"docuvault/shared/vault"
+)
+
+// Function is POST /v1/documents/{id}/reprocess answers 202; the document becomes ready again later.
+var Function = host.Function{Name: "documents-reprocess", Trigger: hosthttp.Operation(huma.Operation{
+	OperationID: "documents-reprocess", Method: http.MethodPost, Path: "/v1/documents/{id}/reprocess",
+	Summary: "Analyze a document again", Tags: []string{"documents"},
+	Description:   "What a person set stays.",
+	DefaultStatus: http.StatusAccepted,
+	Errors:        []int{401, 404, 409},
+}, New, auth.Required)}
+
+// Input names the document.
+type Input struct {
+	ID id.ID `path:"id" format:"uuid"`
+}
+
+// Output is the document.
+type Output struct {
+	ETag string `header:"ETag" doc:"The document's version; send it as If-Match."`
+	Body vault.Document
+}
+
+// New builds the handler.
+func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := queue.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input) (*Output, error) {
+		actor := auth.Actor(ctx)
+		d, err := documents.Reprocess(ctx, actor, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		// The row is due by itself; the message only makes it sooner.
+		if err := jobs.Send(ctx, job.Analyze, queue.Message{Body: job.Document{User: actor.User(), Document: in.ID}.Encode()}); err != nil {
+			env.Log.WarnContext(ctx, "an analysis was not queued; the reconciler will do it", "document_id", in.ID, "error", err)
+		}
+		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
+	}, nil
+}

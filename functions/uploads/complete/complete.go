@@ -1,0 +1,68 @@
+// Package complete is the function uploads-complete: the client says that the
+// bytes are there.
+package complete
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/fault"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
+	"docuvault/shared/upload"
+	"docuvault/shared/vault"
+)
+
+// Function is POST /v1/uploads/{id}/complete: a hint that may be sent any
+// number of times. Without bytes it answers 409 upload_incomplete; when they
+// were not the announced ones, 409 upload_rejected.
+var Function = host.Function{Name: "uploads-complete", Trigger: hosthttp.Operation(huma.Operation{
+	OperationID: "uploads-complete", Method: http.MethodPost, Path: "/v1/uploads/{id}/complete",
+	Summary: "Complete an upload", Tags: []string{"uploads"},
+	Description: "Asks storage whether the bytes are there, and moves the document on. " +
+		"The bucket's notification does the same; whichever comes first wins, and repeating it changes nothing.",
+	Errors: []int{401, 404, 409},
+}, New, auth.Required)}
+
+// Input names the document.
+type Input struct {
+	ID id.ID `path:"id" format:"uuid"`
+}
+
+// Output is the document as it is now.
+type Output struct {
+	Body struct {
+		Document vault.Document `json:"document"`
+	}
+}
+
+// New builds the handler.
+func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) {
+	settler, err := upload.OpenSettler(env)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input) (*Output, error) {
+		actor := auth.Actor(ctx)
+		status, err := settler.Settle(ctx, actor, in.ID)
+		switch {
+		case err != nil:
+			return nil, err
+		case status == vault.Rejected:
+			return nil, fault.New(fault.UploadRejected, "The bytes in storage were not the announced ones and have been deleted. Hash the file again and begin anew.")
+		case status == vault.Expired:
+			return nil, fault.New(fault.UploadExpired, "This upload was aborted or has expired. Begin again.")
+		}
+		out := &Output{}
+		out.Body.Document, err = documents.Get(ctx, actor, in.ID)
+		return out, err
+	}, nil
+}

@@ -1,0 +1,48 @@
+// Package uploadcomplete is the worker that hears of new objects and settles
+// their uploads.
+package uploadcomplete
+
+import (
+	"context"
+
+	"docuvault/shared/host"
+	"docuvault/shared/host/hostqueue"
+	"docuvault/shared/job"
+	"docuvault/shared/notification"
+	"docuvault/shared/queue"
+	"docuvault/shared/storage"
+	"docuvault/shared/upload"
+)
+
+// Function consumes queue uploadcomplete: S3 event records, from our own events
+// function or from S3 itself, of which only bucket and key are read.
+var Function = host.Function{Name: "workers-uploadcomplete", Trigger: hostqueue.Consume(job.UploadComplete, New)}
+
+// New builds the handler.
+func New(env *host.Env) (queue.Handler, error) {
+	settler, err := upload.OpenSettler(env)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := host.Config[storage.Config](env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, m queue.Message) error {
+		records, err := notification.Parse(m.Body)
+		if err != nil {
+			// Trying again cannot help, and it is not ours to keep.
+			env.Log.WarnContext(ctx, "a message that is no bucket notification was dropped", "queue", job.UploadComplete, "message_id", m.ID)
+			return nil
+		}
+		for _, r := range records {
+			if r.Bucket != cfg.Bucket {
+				continue
+			}
+			if err := settler.SettleObject(ctx, r.Key); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}

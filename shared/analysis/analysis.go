@@ -1,0 +1,321 @@
+// Package analysis reads a stored document: its type, text, pages and language,
+// and what a provider suggests about it.
+//
+// It promises that a document is worked on by one worker at a time: a claim is
+// a guarded transition with a lease, and whoever lost the lease changes nothing
+// any more. Whatever goes wrong with the paper ends as "failed" with a code;
+// whatever goes wrong with us is tried again. What a person set stays.
+package analysis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"docuvault/shared/ai"
+	"docuvault/shared/audit"
+	"docuvault/shared/database"
+	"docuvault/shared/extract"
+	"docuvault/shared/fault"
+	"docuvault/shared/host"
+	"docuvault/shared/id"
+	"docuvault/shared/keys"
+	"docuvault/shared/learning"
+	"docuvault/shared/storage"
+	"docuvault/shared/vault"
+)
+
+// lease is how long one attempt may take: reading the object and the limits of
+// package extract fit in.
+const lease = 3 * time.Minute
+
+// certain is the confidence from which a suggested topic is also set, as long
+// as no person chose one.
+const certain = 0.5
+
+// Failure codes beside those of package extract.
+const (
+	objectMissing = "object_missing" // storage has no such object any more
+	bytesChanged  = "bytes_changed"  // the object is not what was uploaded
+)
+
+// Analyst analyzes.
+type Analyst struct {
+	vault     *vault.Vault
+	learner   *learning.Learner
+	store     storage.Backend
+	extractor *extract.Extractor
+	provider  func(name string) (ai.Provider, error)
+	log       *slog.Logger
+}
+
+// Open returns the Env's one Analyst, with the PDF engine warm.
+func Open(env *host.Env) (*Analyst, error) { return host.Resource(env, open) }
+
+func open(env *host.Env) (*Analyst, error) {
+	v, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	learner, err := learning.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	store, err := storage.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	extractor, err := extract.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	provider := func(name string) (ai.Provider, error) { return ai.Open(env, name) }
+	return &Analyst{vault: v, learner: learner, store: store.Documents, extractor: extractor, provider: provider, log: env.Log}, nil
+}
+
+// claim is one attempt on one document.
+type claim struct {
+	document  id.ID
+	fence     int64
+	key       string
+	size      int64
+	sha       []byte
+	announced string
+	filename  []byte
+	language  string
+	provider  string
+}
+
+// Analyze claims a stored document, reads it and finishes it as ready or
+// failed. A document that is not stored (any more) is left alone, so the
+// message may come twice, late or out of order. extend holds the message for
+// longer; it may be nil.
+func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func(context.Context, time.Duration) error) error {
+	actor := database.OnBehalfOf(user)
+	c, claimed, err := a.claim(ctx, actor, document)
+	if err != nil || !claimed {
+		return err
+	}
+	if extend != nil {
+		if err := extend(ctx, lease); err != nil {
+			return errors.Join(err, a.release(ctx, actor, c))
+		}
+	}
+	err = a.work(ctx, actor, c)
+	switch {
+	case err == nil:
+		return nil
+	case fault.CodeOf(err) == fault.WrongState:
+		return nil // the lease is over: another attempt, the trash or the purge has the row
+	default:
+		return errors.Join(err, a.release(ctx, actor, c))
+	}
+}
+
+func (a *Analyst) claim(ctx context.Context, actor database.Actor, document id.ID) (c claim, claimed bool, err error) {
+	c.document = document
+	err = a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&claimed, `UPDATE documents d SET status = 'processing', attempts = d.attempts + 1, fence = d.fence + 1, next_due_at = clock_timestamp() + @lease
+		   FROM users u
+		  WHERE d.id = @id AND d.user_id = app_user() AND d.status = 'stored' AND u.id = d.user_id
+		  RETURNING d.fence, d.object_key, d.size, d.sha256, d.content_type, d.filename_sealed, coalesce(d.language, ''), u.ai_provider`,
+			database.Args{"id": document, "lease": lease},
+			&c.fence, &c.key, &c.size, &c.sha, &c.announced, &c.filename, &c.language, &c.provider)
+	})
+	if err != nil {
+		return c, false, fmt.Errorf("claim document: %w", err)
+	}
+	return c, claimed, nil
+}
+
+// release gives the document back after an attempt that failed for our reasons,
+// so that the next delivery of the message can try again at once.
+func (a *Analyst) release(ctx context.Context, actor database.Actor, c claim) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Exec(`UPDATE documents SET status = 'stored', next_due_at = clock_timestamp() + interval '1 minute'
+		         WHERE id = @id AND user_id = app_user() AND status = 'processing' AND fence = @fence`,
+			database.Args{"id": c.document, "fence": c.fence})
+	})
+	if err != nil {
+		return fmt.Errorf("release document: %w", err)
+	}
+	return nil
+}
+
+// work reads the object and finishes the document. An error is worth another
+// attempt.
+func (a *Analyst) work(ctx context.Context, actor database.Actor, c claim) error {
+	read, failure, err := a.read(ctx, c)
+	if err != nil {
+		return err
+	}
+	if failure != "" {
+		return a.fail(ctx, actor, c, read.sniffed, failure)
+	}
+	u, err := a.vault.Keys(ctx, actor)
+	if err != nil {
+		return err
+	}
+	suggestions, err := a.suggest(ctx, actor, u, c, read.text)
+	if err != nil {
+		return err
+	}
+	return a.finish(ctx, actor, u, c, read, suggestions)
+}
+
+// suggest asks the user's provider. A provider that fails does not fail the
+// analysis: the text is worth having without suggestions.
+func (a *Analyst) suggest(ctx context.Context, actor database.Actor, u *keys.User, c claim, text extract.Result) ([]vault.Suggestion, error) {
+	names, err := a.topics(ctx, actor)
+	if err != nil || text.Text == "" || c.provider == "none" {
+		return []vault.Suggestion{}, err
+	}
+	learned, err := a.learner.Recall(ctx, actor, u, text.Text, text.Language)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := a.provider(c.provider)
+	if err != nil {
+		a.log.WarnContext(ctx, "the user's provider is not available; no suggestions", "document_id", c.document, "error", err)
+		return []vault.Suggestion{}, nil
+	}
+	found, err := provider.Suggest(ctx, ai.Request{
+		Text: text.Text, Language: text.Language, Topics: names.list, Learned: learned, Keyer: u.SearchToken,
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		a.log.WarnContext(ctx, "the provider failed; no suggestions", "document_id", c.document, "provider", provider.Name(), "error", err)
+		return []vault.Suggestion{}, nil
+	}
+	suggestions := make([]vault.Suggestion, 0, len(found))
+	for _, f := range found {
+		s := vault.Suggestion{Kind: string(f.Kind), Value: f.Value, Confidence: f.Confidence, Source: f.Source, Evidence: []vault.Evidence{}}
+		if f.Kind == ai.KindTopic {
+			s.Value = names.name[f.Value]
+		}
+		for _, e := range f.Evidence {
+			s.Evidence = append(s.Evidence, vault.Evidence{Word: e.Word, Weight: e.Weight, Learned: e.Learned})
+		}
+		suggestions = append(suggestions, s)
+	}
+	return suggestions, nil
+}
+
+// topicNames are the topics a provider may choose from: the user's own by id,
+// and the starters that the user has not made yet by slug.
+type topicNames struct {
+	list []ai.Topic
+	name map[string]string // id or slug -> name
+}
+
+func (a *Analyst) topics(ctx context.Context, actor database.Actor) (topicNames, error) {
+	own, err := a.vault.Topics(ctx, actor)
+	if err != nil {
+		return topicNames{}, err
+	}
+	t := topicNames{name: map[string]string{}}
+	starter := map[string]bool{}
+	for _, slug := range ai.StarterTopics {
+		starter[slug] = true
+	}
+	taken := map[string]bool{}
+	for topic, name := range own {
+		entry := ai.Topic{ID: topic.String(), Name: name}
+		if starter[name] {
+			entry.Starter, taken[name] = name, true
+		}
+		t.list = append(t.list, entry)
+		t.name[entry.ID] = name
+	}
+	for _, slug := range ai.StarterTopics {
+		if !taken[slug] {
+			t.list = append(t.list, ai.Topic{ID: slug, Starter: slug, Name: slug})
+			t.name[slug] = slug
+		}
+	}
+	return t, nil
+}
+
+// finish writes all that was found, in one transaction, if the lease still
+// holds.
+func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User, c claim, r reading, suggestions []vault.Suggestion) error {
+	encoded, err := json.Marshal(suggestions)
+	if err != nil {
+		return fmt.Errorf("encode suggestions: %w", err)
+	}
+	sealedSuggestions, err := vault.SealSuggestions(u, c.document, encoded)
+	if err != nil {
+		return err
+	}
+	sealedText, err := u.Seal("texts", "sealed", c.document, []byte(r.text.Text))
+	if err != nil {
+		return err
+	}
+	old, oldLanguage, err := a.vault.TextForLearning(ctx, actor, u, c.document)
+	if err != nil {
+		return err
+	}
+	args := database.Args{
+		"id": c.document, "fence": c.fence, "sniffed": r.sniffed, "suggestions": sealedSuggestions,
+		"text": sealedText, "source": string(r.text.Source), "truncated": r.text.Truncated,
+		"pages": positive(r.text.Pages), "language": r.text.Language,
+		"topic_key": []byte(nil), "topic_source": c.provider,
+	}
+	entry := audit.Entry{Action: audit.Analyzed, Target: c.document, Metadata: map[string]any{"source": string(r.text.Source)}}
+	var topicErr error
+	err = a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Exec(`SELECT require_lease(@id, @fence)`, args)
+		if topic, ok := best(suggestions); ok {
+			args["topic_key"], topicErr = vault.EnsureTopic(b, u, topic)
+		}
+		b.Exec(`INSERT INTO texts (document_id, user_id, sealed, source, truncated) VALUES (@id, app_user(), @text, @source, @truncated)
+		        ON CONFLICT (document_id) DO UPDATE SET sealed = EXCLUDED.sealed, source = EXCLUDED.source, truncated = EXCLUDED.truncated`, args)
+		b.Exec(`WITH topic AS (SELECT (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key) AS id),
+		        done AS (UPDATE documents d SET status = 'ready', failure = NULL, next_due_at = NULL, attempts = 0,
+		            sniffed_type = @sniffed, page_count = @pages, language = NULLIF(@language, ''), suggestions_sealed = @suggestions,
+		            topic_id = CASE WHEN d.topic_source = 'user' THEN d.topic_id ELSE topic.id END,
+		            topic_source = CASE WHEN d.topic_source = 'user' THEN 'user' WHEN topic.id IS NOT NULL THEN @topic_source END
+		          FROM topic WHERE d.id = @id AND d.user_id = app_user() RETURNING d.id)
+		        SELECT `+audit.Call+` FROM done`, entry.Into(ctx, actor, args))
+		learning.Replace(b, u, c.document, old, oldLanguage, r.text.Text, r.text.Language)
+	})
+	return errors.Join(topicErr, err)
+}
+
+// fail ends the analysis with a code; the document itself stays as it is.
+func (a *Analyst) fail(ctx context.Context, actor database.Actor, c claim, sniffed, code string) error {
+	args := database.Args{"id": c.document, "fence": c.fence, "sniffed": sniffed, "failure": code}
+	entry := audit.Entry{Action: audit.AnalysisFailed, Target: c.document, Metadata: map[string]any{"failure": code}}
+	return a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Exec(`SELECT require_lease(@id, @fence)`, args)
+		b.Exec(`WITH done AS (UPDATE documents SET status = 'failed', failure = @failure, next_due_at = NULL,
+		            sniffed_type = coalesce(NULLIF(@sniffed, ''), sniffed_type)
+		          WHERE id = @id AND user_id = app_user() RETURNING id)
+		        SELECT `+audit.Call+` FROM done`, entry.Into(ctx, actor, args))
+	})
+}
+
+// best is the topic to set by itself: the first suggested one, if it is likely
+// enough.
+func best(suggestions []vault.Suggestion) (string, bool) {
+	for _, s := range suggestions {
+		if s.Kind == string(ai.KindTopic) {
+			return s.Value, s.Confidence >= certain
+		}
+	}
+	return "", false
+}
+
+func positive(n int) *int {
+	if n <= 0 {
+		return nil
+	}
+	return &n
+}

@@ -1,0 +1,234 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docuvault/shared/account"
+	"docuvault/shared/audit"
+	"docuvault/shared/database"
+	"docuvault/shared/fault"
+	"docuvault/shared/host"
+	"docuvault/shared/id"
+	"docuvault/shared/secret"
+)
+
+// How long sessions live.
+const (
+	// SessionIdle ends a session that was not refreshed for so long.
+	SessionIdle = 14 * 24 * time.Hour
+	// SessionMax ends every session.
+	SessionMax = 90 * 24 * time.Hour
+	// unusedSuccessor is how long the previous token works at most while its
+	// successor was never used.
+	unusedSuccessor = 24 * time.Hour
+)
+
+// SessionsConfig is what register, login and refresh read.
+type SessionsConfig struct {
+	// RefreshGrace is how long the previous refresh token still gives the same
+	// successor after that was first used: for a second tab. 0 to 1m.
+	RefreshGrace time.Duration `env:"REFRESH_GRACE" envDefault:"10s"`
+	// Registration is who may register.
+	Registration string `env:"REGISTRATION" envDefault:"invite"`
+	// DefaultQuota is the limit of a new account, in bytes.
+	DefaultQuota int64 `env:"DEFAULT_QUOTA_BYTES" envDefault:"10737418240"`
+}
+
+// Validate names the variable that is wrong and what would be right.
+func (c *SessionsConfig) Validate() error {
+	switch {
+	case c.RefreshGrace < 0 || c.RefreshGrace > time.Minute:
+		return errors.New("REFRESH_GRACE: from 0s to 1m")
+	case c.Registration != "open" && c.Registration != "invite" && c.Registration != "closed":
+		return errors.New("REGISTRATION: one of open, invite, closed")
+	case c.DefaultQuota < 0:
+		return errors.New("DEFAULT_QUOTA_BYTES: a number of bytes, 0 or more")
+	}
+	return nil
+}
+
+// Sessions begins and continues sessions. Only register, login and refresh have
+// it: it holds the signing and session keys.
+type Sessions struct {
+	cfg    SessionsConfig
+	db     *database.DB
+	codec  *Codec
+	signer *Signer
+	hasher *Hasher
+	now    func() time.Time
+}
+
+// OpenSessions returns the Env's one Sessions.
+func OpenSessions(env *host.Env) (*Sessions, error) { return host.Resource(env, openSessions) }
+
+func openSessions(env *host.Env) (*Sessions, error) {
+	cfg, err := host.Config[SessionsConfig](env)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sessions{cfg: cfg, now: env.Now}
+	if s.db, err = database.Open(env); err != nil {
+		return nil, err
+	}
+	if s.codec, err = OpenCodec(env); err != nil {
+		return nil, err
+	}
+	if s.signer, err = OpenSigner(env); err != nil {
+		return nil, err
+	}
+	if s.hasher, err = OpenHasher(env); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Signed is a session that has begun or goes on.
+type Signed struct {
+	Account account.Account
+	Access  secret.Text
+	Refresh secret.Text
+	Device  secret.Text // of the known device; empty after a refresh
+	// RefreshTTL is how long the refresh token can be used from now.
+	RefreshTTL time.Duration
+}
+
+// Registration is a new account.
+type Registration struct {
+	Email, DisplayName string
+	Password           secret.Text
+}
+
+// Register makes an account with its quota, password and first session, in one
+// transaction. It never grants a role. It returns fault.RegistrationClosed,
+// fault.InviteInvalid, fault.ValidationFailed, fault.RateLimited and
+// fault.EmailTaken.
+func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Origin) (Signed, error) {
+	switch s.cfg.Registration {
+	case "closed":
+		return Signed{}, fault.New(fault.RegistrationClosed, "This vault takes no new accounts.")
+	case "invite":
+		return Signed{}, fault.New(fault.InviteInvalid, "This vault takes new accounts by invitation only. Ask its operator.")
+	}
+	email, err := account.NormalEmail(r.Email)
+	if err != nil {
+		return Signed{}, err
+	}
+	if err := CheckPassword(r.Password); err != nil {
+		return Signed{}, err
+	}
+	if err := spend(ctx, s.db, bucket{limitRegister, origin.Network}); err != nil {
+		return Signed{}, err
+	}
+	hash, err := s.hasher.Hash(ctx, r.Password)
+	if err != nil {
+		return Signed{}, err
+	}
+	user := id.New()
+	actor := database.OnBehalfOf(user)
+	entry := audit.Entry{Action: audit.Registered, Target: user}
+	args := entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
+		"user": user, "email": email, "name": account.CleanName(r.DisplayName), "limit": s.cfg.DefaultQuota, "phc": hash,
+	})
+	signed, err := s.begin(ctx, user, origin, func(b *database.Batch) {
+		b.Exec(`INSERT INTO users (id, email, display_name) VALUES (@user, @email, @name)`, args)
+		b.Exec(`INSERT INTO quotas (user_id, limit_bytes) VALUES (@user, @limit)`, args)
+		b.Exec(`INSERT INTO credentials (user_id, kind, phc) VALUES (@user, 'password', @phc)`, args)
+		b.Exec(`SELECT `+audit.Call, args)
+	})
+	if database.IsConflict(err, "users_email_key") {
+		return Signed{}, fault.New(fault.EmailTaken, "There is an account with this address already. Sign in instead.")
+	}
+	return signed, err
+}
+
+var errCredentials = fault.New(fault.InvalidCredentials, "Email or password is wrong.")
+
+// Login checks a password and begins a session. Unknown accounts cost what
+// known ones cost, and answer the same. known is the device cookie, if any. It
+// returns fault.InvalidCredentials and fault.RateLimited.
+func (s *Sessions) Login(ctx context.Context, address string, password, known secret.Text, origin audit.Origin) (Signed, error) {
+	email, err := account.NormalEmail(address)
+	if err != nil {
+		email = "" // no account: the same work, the same answer
+	}
+	var user id.ID
+	var phc string
+	var disabled, found bool
+	err = s.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+		b.Maybe(&found, `SELECT user_id, phc, disabled FROM login_lookup(@email)`, database.Args{"email": email}, &user, &phc, &disabled)
+	})
+	if err != nil {
+		return Signed{}, fmt.Errorf("look up account: %w", err)
+	}
+	buckets := []bucket{{limitLoginAccount, email + "\x00" + origin.Network}, {limitLoginNetwork, origin.Network}}
+	if device, ok := s.codec.ParseDevice(known); ok && found && device.User == user {
+		buckets = []bucket{{limitLoginDevice, device.ID.String()}}
+	}
+	if err := spend(ctx, s.db, buckets...); err != nil {
+		return Signed{}, err
+	}
+	if !found {
+		if err := s.hasher.VerifyDummy(ctx, password); err != nil {
+			return Signed{}, err
+		}
+		return Signed{}, errCredentials
+	}
+	ok, rehash, err := s.hasher.Verify(ctx, password, phc)
+	switch {
+	case err != nil:
+		return Signed{}, err
+	case !ok || disabled:
+		return Signed{}, errCredentials
+	}
+	var renewed string
+	if rehash {
+		if renewed, err = s.hasher.Hash(ctx, password); err != nil {
+			return Signed{}, err
+		}
+	}
+	return s.begin(ctx, user, origin, func(b *database.Batch) {
+		if renewed != "" {
+			b.Exec(`UPDATE credentials SET phc = @new, updated_at = clock_timestamp() WHERE user_id = app_user() AND kind = 'password' AND phc = @old`,
+				database.Args{"new": renewed, "old": phc})
+		}
+	})
+}
+
+// begin inserts a session, after the statements of before, and makes its
+// tokens.
+func (s *Sessions) begin(ctx context.Context, user id.ID, origin audit.Origin, before func(b *database.Batch)) (Signed, error) {
+	session := id.New()
+	actor := database.OnBehalfOf(user)
+	entry := audit.Entry{Action: audit.LoggedIn, Target: session}
+	args := entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
+		"session": session, "device": origin.Device, "network": origin.Network, "max": SessionMax, "idle": SessionIdle,
+	})
+	var signed Signed
+	var authTime time.Time
+	err := s.db.Do(ctx, actor, func(b *database.Batch) {
+		before(b)
+		b.One(`WITH made AS (INSERT INTO sessions (id, user_id, device, network, expires_at, idle_timeout)
+		         VALUES (@session, app_user(), @device, @network, clock_timestamp() + @max, @idle) RETURNING auth_time)
+		       SELECT auth_time, `+audit.Call+` FROM made`, args, &authTime, nil)
+		account.Read(b, &signed.Account)
+	})
+	if err != nil {
+		return Signed{}, fmt.Errorf("begin session: %w", err)
+	}
+	if signed.Device, err = s.codec.MintDevice(user, id.New()); err != nil {
+		return Signed{}, err
+	}
+	return s.sign(signed, Identity{User: user, Session: session, Generation: 1, AuthTime: authTime}, SessionIdle)
+}
+
+func (s *Sessions) sign(signed Signed, who Identity, ttl time.Duration) (_ Signed, err error) {
+	if signed.Access, err = s.signer.Sign(who); err != nil {
+		return Signed{}, err
+	}
+	signed.RefreshTTL = ttl
+	signed.Refresh, err = s.codec.Mint(Refresh{User: who.User, Session: who.Session, Generation: who.Generation})
+	return signed, err
+}

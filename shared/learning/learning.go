@@ -1,0 +1,158 @@
+// Package learning keeps what the local classifier learns from a user's
+// corrections: counts of keyed tokens by topic.
+//
+// It promises that a document counts for at most one topic, the one a person
+// gave it: documents.learned_topic_id says which, and moves in the same
+// transaction as the counts. Counts hold no words, only hashes under the
+// user's own key.
+package learning
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"docuvault/shared/ai"
+	"docuvault/shared/database"
+	"docuvault/shared/host"
+	"docuvault/shared/id"
+	"docuvault/shared/keys"
+	"docuvault/shared/vault"
+)
+
+// Learner learns and forgets.
+type Learner struct{ vault *vault.Vault }
+
+// Open returns the Env's one Learner.
+func Open(env *host.Env) (*Learner, error) { return host.Resource(env, open) }
+
+func open(env *host.Env) (*Learner, error) {
+	v, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return &Learner{vault: v}, nil
+}
+
+// Learn prepares the statements that make the document count for the topic it
+// has when they run: behind a change of topic, in the same batch. It returns
+// fault.NotFound. A document without text teaches nothing.
+func (l *Learner) Learn(ctx context.Context, actor database.Actor, document id.ID) (func(b *database.Batch), error) {
+	tokens, err := l.tokens(ctx, actor, document)
+	if err != nil {
+		return nil, err
+	}
+	return func(b *database.Batch) { move(b, document, tokens, false) }, nil
+}
+
+// Forget takes a document out of the counts, before it is deleted. It may be
+// called any number of times.
+func (l *Learner) Forget(ctx context.Context, actor database.Actor, document id.ID) error {
+	var learned bool
+	var topic id.ID
+	err := l.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&learned, `SELECT learned_topic_id FROM documents WHERE id = @id AND user_id = app_user() AND learned_topic_id IS NOT NULL`,
+			database.Args{"id": document}, &topic)
+	})
+	if err != nil || !learned {
+		return err
+	}
+	tokens, err := l.tokens(ctx, actor, document)
+	if err != nil {
+		return err
+	}
+	if err := l.vault.DB().Do(ctx, actor, func(b *database.Batch) { move(b, document, tokens, true) }); err != nil {
+		return fmt.Errorf("forget document: %w", err)
+	}
+	return nil
+}
+
+// Replace adds the statements for a document whose text changes from old to
+// new: what the old text taught is taken back, the new one counts for the topic
+// that a person gave, if any.
+func Replace(b *database.Batch, u *keys.User, document id.ID, oldText, oldLanguage, newText, newLanguage string) {
+	if oldText != "" && oldText != newText {
+		move(b, document, features(u, oldText, oldLanguage), true)
+	}
+	move(b, document, features(u, newText, newLanguage), false)
+}
+
+// Recall reads what was learned about the tokens of a text.
+func (l *Learner) Recall(ctx context.Context, actor database.Actor, u *keys.User, text, language string) (ai.Learned, error) {
+	learned := ai.Learned{Topics: map[string]ai.Counts{}}
+	err := l.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Each(`SELECT topic_id, documents FROM classifier_topics WHERE user_id = app_user() AND documents > 0`, nil,
+			func(scan func(...any) error) error {
+				var topic id.ID
+				c := ai.Counts{Tokens: map[string]int{}}
+				err := scan(&topic, &c.Documents)
+				learned.Topics[topic.String()] = c
+				return err
+			})
+		b.Each(`SELECT topic_id, token, count FROM classifier_tokens
+		         WHERE user_id = app_user() AND token = ANY (@tokens::text[]) AND count > 0`,
+			database.Args{"tokens": features(u, text, language)},
+			func(scan func(...any) error) error {
+				var topic id.ID
+				var token string
+				var count int
+				if err := scan(&topic, &token, &count); err != nil {
+					return err
+				}
+				if c, ok := learned.Topics[topic.String()]; ok {
+					c.Tokens[token] = count
+				}
+				return nil
+			})
+	})
+	if err != nil {
+		return ai.Learned{}, fmt.Errorf("recall what was learned: %w", err)
+	}
+	return learned, nil
+}
+
+// tokens returns the keyed tokens by which a document is learned.
+func (l *Learner) tokens(ctx context.Context, actor database.Actor, document id.ID) ([]string, error) {
+	u, err := l.vault.Keys(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	text, language, err := l.vault.TextForLearning(ctx, actor, u, document)
+	if err != nil {
+		return nil, err
+	}
+	return features(u, text, language), nil
+}
+
+// features are sorted, so that statements lock rows in one order.
+func features(u *keys.User, text, language string) []string {
+	return slices.Sorted(maps.Keys(ai.Features(text, language, u.SearchToken)))
+}
+
+// target is the topic that document d should count for.
+const target = `CASE WHEN NOT @forget AND d.topic_source = 'user' THEN d.topic_id END`
+
+// move makes the document count for its target and for no other topic. The
+// user's corrections are made one after the other (the first statement), since
+// they touch many of the same rows.
+func move(b *database.Batch, document id.ID, tokens []string, forget bool) {
+	if len(tokens) == 0 {
+		return
+	}
+	args := database.Args{"id": document, "tokens": tokens, "forget": forget}
+	const moved = ` d.id = @id AND d.user_id = app_user() AND d.learned_topic_id IS DISTINCT FROM (` + target + `)`
+	b.Exec(`SELECT FROM users WHERE id = app_user() FOR NO KEY UPDATE`, nil)
+	b.Exec(`UPDATE classifier_tokens t SET count = GREATEST(t.count - 1, 0) FROM documents d
+	         WHERE `+moved+` AND t.user_id = d.user_id AND t.topic_id = d.learned_topic_id AND t.token = ANY (@tokens::text[])`, args)
+	b.Exec(`DELETE FROM classifier_tokens WHERE user_id = app_user() AND token = ANY (@tokens::text[]) AND count = 0`, args)
+	b.Exec(`UPDATE classifier_topics c SET documents = GREATEST(c.documents - 1, 0) FROM documents d
+	         WHERE `+moved+` AND c.user_id = d.user_id AND c.topic_id = d.learned_topic_id`, args)
+	b.Exec(`INSERT INTO classifier_topics (user_id, topic_id, documents)
+	        SELECT d.user_id, `+target+`, 1 FROM documents d WHERE `+moved+` AND (`+target+`) IS NOT NULL
+	        ON CONFLICT (user_id, topic_id) DO UPDATE SET documents = classifier_topics.documents + 1`, args)
+	b.Exec(`INSERT INTO classifier_tokens (user_id, token, topic_id, count)
+	        SELECT d.user_id, token, `+target+`, 1 FROM documents d, unnest(@tokens::text[]) token WHERE `+moved+` AND (`+target+`) IS NOT NULL
+	        ON CONFLICT (user_id, token, topic_id) DO UPDATE SET count = classifier_tokens.count + 1`, args)
+	b.Exec(`UPDATE documents d SET learned_topic_id = `+target+` WHERE `+moved, args)
+}
