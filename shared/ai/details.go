@@ -58,20 +58,26 @@ func line(s string) string {
 	return s
 }
 
-const monthWords = `januar|jänner|februar|feber|märz|april|mai|juni|juli|august|september|oktober|november|dezember|` +
-	`january|february|march|may|june|july|october|december|jan|feb|mär|mar|apr|jun|jul|aug|sept|sep|okt|oct|nov|dez|dec`
+// monthWord is anything that may be a month; the table below decides. Written
+// out as alternatives it would be too much for regexp's fast path.
+const monthWord = `\p{L}{3,9}`
 
 var months = map[string]time.Month{
 	"jan": 1, "jän": 1, "feb": 2, "mär": 3, "mar": 3, "apr": 4, "mai": 5, "may": 5, "jun": 6, "jul": 7,
 	"aug": 8, "sep": 9, "okt": 10, "oct": 10, "nov": 11, "dez": 12, "dec": 12,
 }
 
-var dateForms = regexp.MustCompile(`(?i)` +
-	`\b(\d{4})-(\d{2})-(\d{2})\b` + // 1-3: ISO 8601
-	`|\b(\d{1,2})\.[ ]?(\d{1,2})\.[ ]?(\d{4}|\d{2})\b` + // 4-6: 12.03.2024
-	`|\b(\d{1,2})(?:\.|st|nd|rd|th)?[ ](?:of )?(` + monthWords + `)\.?,?[ ](\d{4})\b` + // 7-9: 12. März 2024, 12 March 2024
-	`|\b(` + monthWords + `)\.?[ ](\d{1,2})(?:st|nd|rd|th)?,?[ ](\d{4})\b` + // 10-12: March 12, 2024
-	`|\b(\d{1,2})/(\d{1,2})/(\d{4})\b`) // 13-15: only where it is clear which is the month
+var monthNames = strings.Fields("januar jänner februar feber märz april mai juni juli august september oktober november dezember " +
+	"january february march may june july sept october december mar okt oct dez dec")
+
+// dateForms is tried at each beginning of a number or word, in a short window:
+// as a search over the whole text it costs more than all the rest.
+var dateForms = regexp.MustCompile(`(?i)^(?:` +
+	`(\d{4})-(\d{2})-(\d{2})\b` + // 1-3: ISO 8601
+	`|(\d{1,2})\.[ ]?(\d{1,2})\.[ ]?(\d{4}|\d{2})\b` + // 4-6: 12.03.2024
+	`|(\d{1,2})(?:\.|st|nd|rd|th)?[ ](?:of )?(` + monthWord + `)\.?,?[ ](\d{4})\b` + // 7-9: 12. März 2024, 12 March 2024
+	`|(` + monthWord + `)\.?[ ](\d{1,2})(?:st|nd|rd|th)?,?[ ](\d{4})\b` + // 10-12: March 12, 2024
+	`|(\d{1,2})/(\d{1,2})/(\d{4})\b)`) // 13-15: only where it is clear which is the month
 
 var (
 	dateLabel  = regexp.MustCompile(`(?i)(datum|\bdate|\bdated|\bden|,)[ \t]*:?[ \t]*$`)
@@ -82,7 +88,7 @@ var (
 // that is no birthday, due date or period.
 func findDate(top string, now time.Time) (iso, word string, confidence float64, ok bool) {
 	first, count := "", 0
-	for _, m := range dateForms.FindAllStringSubmatchIndex(top, 20) {
+	for _, m := range findDates(top) {
 		date, good := parseDate(top, m)
 		if !good || date.Year() < 1970 || date.After(now.AddDate(0, 1, 0)) {
 			continue
@@ -111,6 +117,68 @@ func findDate(top string, now time.Time) (iso, word string, confidence float64, 
 	return first, word, 0.5, true
 }
 
+// monthOf goes by the first three letters, and by the length: "mais" is none.
+func monthOf(word string) time.Month {
+	name := []rune(strings.ToLower(word))
+	if len(name) < 3 {
+		return 0
+	}
+	month := months[string(name[:3])]
+	for _, full := range monthNames {
+		if strings.HasPrefix(full, string(name)) {
+			return month
+		}
+	}
+	return 0
+}
+
+// maxDates is how many dates of a text are looked at, dateWindow how long one
+// may be.
+const (
+	maxDates   = 20
+	dateWindow = 40
+)
+
+// findDates returns the places of dates, as regexp's submatches.
+func findDates(text string) (all [][]int) {
+	previous := ' '
+	for i, r := range text {
+		begins := !wordRune(previous) && wordRune(r)
+		previous = r
+		if !begins || len(all) == maxDates || len(all) > 0 && i < all[len(all)-1][1] {
+			continue
+		}
+		if unicode.IsLetter(r) && !couldBeMonth(text[i:]) {
+			continue
+		}
+		m := dateForms.FindStringSubmatchIndex(text[i:min(len(text), i+dateWindow)])
+		for n := range m {
+			if m[n] >= 0 {
+				m[n] += i
+			}
+		}
+		if m != nil {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// couldBeMonth is a cheap look at the first three letters.
+func couldBeMonth(text string) bool {
+	var start [3]rune
+	n := 0
+	for _, r := range text[:min(len(text), 12)] {
+		start[n] = unicode.ToLower(r)
+		if n++; n == 3 {
+			return months[string(start[:])] != 0
+		}
+	}
+	return false
+}
+
+func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
 func parseDate(text string, m []int) (time.Time, bool) {
 	group := func(n int) string {
 		if m[2*n] < 0 {
@@ -126,8 +194,7 @@ func parseDate(text string, m []int) (time.Time, bool) {
 		return value
 	}
 	month := func(n int) int {
-		name := []rune(strings.ToLower(group(n)))
-		return int(months[string(name[:min(3, len(name))])])
+		return int(monthOf(group(n)))
 	}
 	var year, mon, day int
 	switch {

@@ -122,21 +122,16 @@ type found struct {
 	words []weighed
 }
 
-// spot is a word of the text, for phrases.
-type spot struct {
-	token      string
-	start, end int
-}
-
 // earlyBytes is where a document says what it is.
 const earlyBytes = 350
 
-// search looks for a lexicon's evidence in a text.
-func (l *lexicon) search(text string) (map[string]found, map[string]bool) {
-	var spots []spot
-	for w := range lexeme.Words(text, l.language) {
+// search looks for a lexicon's evidence among the words of a text. It returns
+// what was found for each topic, and the tokens that were found.
+func (l *lexicon) search(text string, words []lexeme.Word) (map[string]found, map[string]bool) {
+	spots := make([]lexeme.Word, 0, len(words))
+	for _, w := range words {
 		if !w.Part {
-			spots = append(spots, spot{token: w.Token, start: w.Start, end: w.End})
+			spots = append(spots, w)
 		}
 	}
 	type hit struct {
@@ -159,32 +154,35 @@ func (l *lexicon) search(text string) (map[string]found, map[string]bool) {
 		order = append(order, key)
 	}
 	for i, s := range spots {
-		exact := map[string]bool{}
-		for n := range l.first[s.token] {
-			h := &l.first[s.token][n]
+		var exact map[string]bool
+		for n := range l.first[s.Token] {
+			h := &l.first[s.Token][n]
 			if end, ok := follows(spots[i:], h.rest); ok {
-				note(h, s.token+" "+strings.Join(h.rest, " "), s.start, end)
-				evidence[s.token] = true
+				note(h, s.Token+" "+strings.Join(h.rest, " "), s.Start, end)
+				evidence[s.Token] = true
+				if exact == nil {
+					exact = map[string]bool{}
+				}
 				exact[h.topic] = true
 			}
 		}
-		for n := minPart; n < len(s.token); n++ {
-			if !utf8.RuneStart(s.token[n]) {
+		for n := minPart; n < len(s.Token); n++ {
+			if !utf8.RuneStart(s.Token[n]) {
 				continue
 			}
-			for k := range l.starts[s.token[:n]] {
-				if h := &l.starts[s.token[:n]][k]; !exact[h.topic] {
-					note(h, s.token[:n]+"*", s.start, s.end)
-					evidence[s.token] = true
+			for k := range l.starts[s.Token[:n]] {
+				if h := &l.starts[s.Token[:n]][k]; !exact[h.topic] {
+					note(h, s.Token[:n]+"*", s.Start, s.End)
+					evidence[s.Token] = true
 				}
 			}
-			if len(s.token)-n < minPart {
+			if len(s.Token)-n < minPart {
 				continue
 			}
-			for k := range l.endings[s.token[n:]] {
-				if h := &l.endings[s.token[n:]][k]; !exact[h.topic] {
-					note(h, "*"+s.token[n:], s.start, s.end)
-					evidence[s.token] = true
+			for k := range l.endings[s.Token[n:]] {
+				if h := &l.endings[s.Token[n:]][k]; !exact[h.topic] {
+					note(h, "*"+s.Token[n:], s.Start, s.End)
+					evidence[s.Token] = true
 				}
 			}
 		}
@@ -215,14 +213,14 @@ func (l *lexicon) search(text string) (map[string]found, map[string]bool) {
 
 // follows reports whether the words after the first are the given tokens, and
 // where the last one ends.
-func follows(spots []spot, rest []string) (end int, ok bool) {
+func follows(spots []lexeme.Word, rest []string) (end int, ok bool) {
 	if len(spots) <= len(rest) {
 		return 0, false
 	}
 	for i, token := range rest {
-		if spots[i+1].token != token {
+		if spots[i+1].Token != token {
 			return 0, false
 		}
 	}
-	return spots[len(rest)].end, true
+	return spots[len(rest)].End, true
 }

@@ -1,6 +1,7 @@
 package ai
 
 import (
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -54,7 +55,7 @@ type Learned struct {
 // [lexeme.Version].
 func Features(text, language string, key Keyer) map[string]int {
 	features := make(map[string]int)
-	for _, f := range featuresOf(text, language) {
+	for _, f := range featuresOf(lexeme.Words(head(text), language)) {
 		features[key(f.token)] = 1
 	}
 	return features
@@ -66,10 +67,10 @@ type feature struct {
 	surface string
 }
 
-func featuresOf(text, language string) []feature {
+func featuresOf(words iter.Seq[lexeme.Word]) []feature {
 	seen := make(map[string]bool, MaxFeatures)
 	var all []feature
-	for w := range lexeme.Words(head(text), language) {
+	for w := range words {
 		if w.Stop || seen[w.Token] || !telling(w) {
 			continue
 		}
@@ -185,7 +186,8 @@ const (
 	rareToken      = 0.03 // how often an ordinary word is in a document of another topic
 	commonToken    = 0.45 // the same of a word of any business letter
 	evidenceToken  = 0.2  // the same of a word that speaks for a starter topic
-	missingCap     = -0.9 // at most this much speaks against, for a token of no document of the topic
+	missing        = -0.8 // what speaks against, for a token that no document of the topic has
+	strongest      = 3.3  // at most this much speaks for, however rare the token is elsewhere
 )
 
 // match is how well a document fits what was learned of a topic.
@@ -210,6 +212,12 @@ func matchLearned(learned Learned, features []feature, keyed []string, commonnes
 	for _, c := range learned.Topics {
 		documents += c.Documents
 	}
+	total := make([]float64, len(features))
+	for _, c := range learned.Topics {
+		for i := range features {
+			total[i] += float64(c.Tokens[keyed[i]])
+		}
+	}
 	matches := make(map[string]match, len(learned.Topics))
 	for _, id := range slices.Sorted(maps.Keys(learned.Topics)) {
 		topic := learned.Topics[id]
@@ -221,15 +229,13 @@ func matchLearned(learned Learned, features []feature, keyed []string, commonnes
 		for i, f := range features {
 			prior := commonness(f.token)
 			here := float64(topic.Tokens[keyed[i]])
-			elsewhere := 0.0
-			for other, c := range learned.Topics {
-				if other != id {
-					elsewhere += float64(c.Tokens[keyed[i]])
-				}
-			}
+			elsewhere := total[i] - here
 			outside := (elsewhere + priorDocuments*prior) / (float64(documents-topic.Documents) + priorDocuments)
 			inside := (here + 0.5*prior) / (float64(topic.Documents) + 0.5)
-			score := max(missingCap, math.Log(inside/outside))
+			score := missing
+			if here > 0 {
+				score = max(missing, min(strongest, math.Log(inside/outside)))
+			}
 			// A common word says little, present or not.
 			weight := 1 - prior
 			m.mean += weight * score

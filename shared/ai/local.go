@@ -66,8 +66,8 @@ func topics(text string, request Request) []Suggestion {
 	if len(request.Topics) == 0 {
 		return []Suggestion{}
 	}
-	known, evidence, language := searchAll(text, request.Language)
-	matches := learnedMatches(text, language, request, evidence)
+	r := read(text, request.Language)
+	matches := r.matches(request)
 
 	takeover := 0.0
 	for id, m := range matches {
@@ -81,9 +81,9 @@ func topics(text string, request Request) []Suggestion {
 		if topic.Starter == Other {
 			c.odds = nothing
 		}
-		f := known[topic.Starter]
+		f := r.known[topic.Starter]
 		if topic.Name != "" && topic.Starter == "" {
-			f = nameEvidence(text, language, topic.Name)
+			f = r.name(topic.Name)
 		}
 		starter := scoreEffect * f.score / (f.score + scoreScale)
 		m, learned := matches[topic.ID]
@@ -103,57 +103,63 @@ func topics(text string, request Request) []Suggestion {
 	return suggest(candidates)
 }
 
-// searchAll looks with the lexicon of the document's language; with all of
-// them when it is unknown, and returns the language that found most.
-func searchAll(text, language string) (map[string]found, map[string]bool, string) {
+// reading is a text with its words and what they speak for.
+type reading struct {
+	language string // of the request; the tokens are made by it
+	words    []lexeme.Word
+	known    map[string]found // by starter topic
+	evidence map[string]bool  // tokens that speak for any
+	lexicon  *lexicon
+}
+
+// read looks with the lexicon of the text's language; with each of them when it
+// is another or unknown, and keeps the one that finds most.
+func read(text, language string) *reading {
+	r := &reading{language: language, words: slices.Collect(lexeme.Words(text, language))}
 	if l, ok := lexicons()[language]; ok {
-		known, evidence := l.search(text)
-		return known, evidence, language
+		r.lexicon = l
+		r.known, r.evidence = l.search(text, r.words)
+		return r
 	}
-	var best map[string]found
-	var evidence map[string]bool
 	most := -1.0
 	for _, code := range []string{"de", "en"} {
-		known, tokens := lexicons()[code].search(text)
+		l := lexicons()[code]
+		known, tokens := l.search(text, slices.Collect(lexeme.Words(text, code)))
 		top := 0.0
 		for _, f := range known {
 			top = max(top, f.score)
 		}
 		if top > most {
-			best, evidence, most = known, tokens, top
+			r.known, r.evidence, r.lexicon, most = known, tokens, l, top
 		}
 	}
-	return best, evidence, language
+	return r
 }
 
-func learnedMatches(text, language string, request Request, evidence map[string]bool) map[string]match {
+func (r *reading) matches(request Request) map[string]match {
 	if request.Keyer == nil || len(request.Learned.Topics) == 0 {
 		return nil
 	}
-	features := featuresOf(text, request.Language)
+	features := featuresOf(slices.Values(r.words))
 	keyed := make([]string, len(features))
 	for i, f := range features {
 		keyed[i] = request.Keyer(f.token)
 	}
-	var words map[string]bool
-	if l, ok := lexicons()[language]; ok {
-		words = l.common
-	}
 	return matchLearned(request.Learned, features, keyed, func(token string) float64 {
 		switch {
-		case words[token]:
+		case r.lexicon.common[token]:
 			return commonToken
-		case evidence[token]:
+		case r.evidence[token]:
 			return evidenceToken
 		}
 		return rareToken
 	})
 }
 
-// nameEvidence counts a user's own topic name where the text has it.
-func nameEvidence(text, language, name string) (f found) {
+// name counts a user's own topic name where the text has it.
+func (r *reading) name(name string) (f found) {
 	wanted := map[string]bool{}
-	for w := range lexeme.Words(name, language) {
+	for w := range lexeme.Words(name, r.language) {
 		if !w.Stop && len(w.Token) >= minPart {
 			wanted[w.Token] = true
 		}
@@ -161,7 +167,7 @@ func nameEvidence(text, language, name string) (f found) {
 	if len(wanted) == 0 {
 		return f
 	}
-	for w := range lexeme.Words(text, language) {
+	for _, w := range r.words {
 		if wanted[w.Token] {
 			delete(wanted, w.Token)
 			f.score += nameScore

@@ -29,6 +29,24 @@ type rules struct {
 	stop map[string]bool // as written
 	// stopFolded catches text that lost its accents.
 	stopFolded map[string]bool
+	// seen remembers the words of one text: half of them come again, and
+	// stemming is most of the work.
+	seen map[string]seenWord
+}
+
+type seenWord struct {
+	token string
+	stop  bool
+}
+
+// maxSeen bounds what is remembered of one text.
+const maxSeen = 4096
+
+// remembering returns the same rules with a memory of their own.
+func (r *rules) remembering() *rules {
+	c := *r
+	c.seen = make(map[string]seenWord)
+	return &c
 }
 
 var stemmers = map[string]func(*snowballstem.Env) bool{
@@ -69,6 +87,17 @@ func rulesOf(language string) *rules {
 // token returns the token of a word of letters and digits, and whether it is a
 // stop word.
 func (r *rules) token(word string) (token string, stop bool) {
+	if had, ok := r.seen[word]; ok {
+		return had.token, had.stop
+	}
+	token, stop = r.make(word)
+	if r.seen != nil && len(r.seen) < maxSeen && len(word) <= maxToken {
+		r.seen[word] = seenWord{token: token, stop: stop}
+	}
+	return token, stop
+}
+
+func (r *rules) make(word string) (token string, stop bool) {
 	if len(word) > 4*maxToken {
 		word = clip(word)
 	}

@@ -49,7 +49,7 @@ type Word struct {
 //   - Hyphenated words are one token without hyphens, followed by their parts.
 func Words(text, language string) iter.Seq[Word] {
 	return func(yield func(Word) bool) {
-		rules := rulesOf(language)
+		rules := rulesOf(language).remembering()
 		for pos := 0; pos < len(text); {
 			r, size := utf8.DecodeRuneInString(text[pos:])
 			if !isWordRune(r) {
