@@ -92,13 +92,14 @@ func Handler(env *host.Env, fns ...host.Function) (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(out)
 	})
-	return &chain{env: env, edge: edge, mux: mux}, nil
+	return &chain{env: env, edge: edge, mux: mux, request: requestTimeout, body: bodyTimeout}, nil
 }
 
 type chain struct {
-	env  *host.Env
-	edge *Edge
-	mux  *http.ServeMux
+	env           *host.Env
+	edge          *Edge
+	mux           *http.ServeMux
+	request, body time.Duration // timeouts
 }
 
 // ServeHTTP serves one request: id, headers, deadline, cross-origin check,
@@ -117,13 +118,15 @@ func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		log = log.With("trace_id", c.trace[3:35])
 	}
 	ctx := host.WithLogger(context.WithValue(r.Context(), callKey{}, c), log)
-	ctx, cancel := withDeadline(ctx)
+	ctx, cancel := s.withDeadline(ctx)
 	defer cancel()
 
 	r = r.WithContext(ctx)
 	r.Pattern = ""
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &timedBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+		body := &timedBody{ReadCloser: r.Body, control: http.NewResponseController(w), timeout: s.body}
+		r.Body = body
+		defer body.abandon()
 	}
 	rec := &recorder{ResponseWriter: w, r: r}
 	h := rec.Header()
@@ -218,11 +221,12 @@ func cleanMethod(m string) string {
 	return "other"
 }
 
-func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+// withDeadline sets the platform's deadline less platformMargin, or our own.
+func (s *chain) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, deadline.Add(-platformMargin))
 	}
-	return context.WithTimeout(ctx, requestTimeout)
+	return context.WithTimeout(ctx, s.request)
 }
 
 var validRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
@@ -321,30 +325,40 @@ func muxFault(status int) error {
 	}
 }
 
-// timedBody gives a request body bodyTimeout to arrive, counted from its first
+// timedBody gives a request body its timeout to arrive, counted from its first
 // read, and takes the deadline off the connection at its end: one that stayed
-// would cancel a handler that works longer.
+// would cancel a handler that works longer. A body that did not end keeps a
+// deadline, because net/http reads on, up to 256 KiB, when it is closed. The
+// next request on the connection sets its own.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	timeout time.Duration
 	reading bool
+	ended   bool
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	if !b.reading {
-		b.reading = true
-		_ = b.control.SetReadDeadline(time.Now().Add(bodyTimeout)) // Lambda has no connection
+		b.limit()
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
+		b.ended = true
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
 
-func (b *timedBody) Close() error {
-	if b.reading {
-		_ = b.control.SetReadDeadline(time.Time{})
+// limit sets the deadline. On Lambda there is no connection to set it on.
+func (b *timedBody) limit() {
+	b.reading = true
+	_ = b.control.SetReadDeadline(time.Now().Add(b.timeout))
+}
+
+// abandon limits what net/http reads of a body that the handler left alone.
+func (b *timedBody) abandon() {
+	if !b.ended {
+		b.limit()
 	}
-	return b.ReadCloser.Close()
 }

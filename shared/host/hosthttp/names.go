@@ -1,10 +1,13 @@
 package hosthttp
 
 import (
+	"encoding"
 	"reflect"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // namer names the schemas of one API. Two packages may have types of one name:
@@ -17,15 +20,14 @@ type namer struct {
 	operation string
 }
 
-var problemType = reflect.TypeFor[Problem]()
+// ownPackage is this package: Problem is just Problem.
+var ownPackage = reflect.TypeFor[Problem]().PkgPath()
 
 func (n *namer) name(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch {
-	case t == problemType:
-		return "Problem"
 	case t.Name() == "":
 		return pascal(n.operation) + pascal(hint)
 	case t.PkgPath() == "":
@@ -48,6 +50,9 @@ func qualified(name string) string {
 			continue
 		}
 		path := part[:slash] + pkg
+		if path == ownPackage {
+			pkg = ""
+		}
 		if _, below, ok := strings.Cut(path, "/functions/"); ok {
 			pkg = below
 		}
@@ -65,4 +70,41 @@ func pascal(s string) string {
 		out.WriteString(word[size:])
 	}
 	return out.String()
+}
+
+var (
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+	idText          = reflect.TypeFor[idSchema]()
+)
+
+// idSchema stands for every type of 16 bytes with a text form, as shared/id.ID
+// is; this package does not import that one, to stay free of what it imports.
+type idSchema struct{}
+
+// Schema is that of a UUID in its text form.
+func (idSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
+}
+
+// describeIDs makes the id types below t strings of format uuid.
+func describeIDs(registry huma.Registry, t reflect.Type, seen map[reflect.Type]bool) {
+	if seen[t] {
+		return
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Array:
+		if t.Len() == 16 && t.Elem().Kind() == reflect.Uint8 &&
+			t.Implements(textMarshaler) && reflect.PointerTo(t).Implements(textUnmarshaler) {
+			registry.RegisterTypeAlias(t, idText)
+			return
+		}
+		describeIDs(registry, t.Elem(), seen)
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		describeIDs(registry, t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			describeIDs(registry, t.Field(i).Type, seen)
+		}
+	}
 }

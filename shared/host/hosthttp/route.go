@@ -17,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,9 +25,6 @@ import (
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
 )
-
-// Constructor builds an operation's handler from its Env, before traffic.
-type Constructor[I, O any] func(env *host.Env) (func(ctx context.Context, in *I) (*O, error), error)
 
 // Middleware runs before the request is validated. It calls next, or answers
 // with [Refuse].
@@ -50,6 +48,7 @@ type Route struct {
 	declare func(api huma.API, op huma.Operation)
 	mount   func(env *host.Env, api huma.API, op huma.Operation) error
 	guards  []Guard
+	types   []reflect.Type // input and output
 }
 
 // Operation makes the route of a function. The operation names OperationID,
@@ -72,6 +71,7 @@ func Operation[I, O any](op huma.Operation, construct func(*host.Env) (func(cont
 	return &Route{
 		op:     op,
 		guards: guards,
+		types:  []reflect.Type{reflect.TypeFor[I](), reflect.TypeFor[O]()},
 		declare: func(api huma.API, op huma.Operation) {
 			huma.Register(api, op, func(context.Context, *I) (*O, error) {
 				return nil, fault.New(fault.Unavailable, "This operation is declared here, not served.")
@@ -140,6 +140,9 @@ func (r *Route) copyOf(api huma.API) huma.Operation {
 	}
 	if named, ok := api.(*namedAPI); ok {
 		named.namer.operation = op.OperationID
+		for _, t := range r.types {
+			describeIDs(api.OpenAPI().Components.Schemas, t, map[reflect.Type]bool{})
+		}
 	}
 	return op
 }
@@ -165,7 +168,7 @@ func routeOf(fn host.Function) (*Route, error) {
 	return route, nil
 }
 
-// Mount mounts the HTTP functions among fns on api.
+// mountAll mounts HTTP functions on api.
 func mountAll(env *host.Env, api huma.API, fns []host.Function) error {
 	for _, fn := range fns {
 		route, err := routeOf(fn)
