@@ -28,7 +28,11 @@ const (
 
 // commands are all commands; each type lives in its own file.
 type commands struct {
-	Push pushCmd `cmd:"" help:"Send files and folders to a vault."`
+	Serve     serveCmd     `cmd:"" help:"Run the whole vault in one process."`
+	Push      pushCmd      `cmd:"" help:"Send files and folders to a vault."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
+	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`
 
 	Version kong.VersionFlag `help:"Print the version and end."`
 }
@@ -88,7 +92,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	parser, err := kong.New(&cli,
 		kong.Name("docuvault"),
 		kong.Description(description),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "data": defaultData()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 		kong.Writers(s.out, s.err),
