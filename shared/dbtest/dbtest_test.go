@@ -7,6 +7,8 @@ import (
 
 	"docuvault/db"
 	"docuvault/shared/dbtest"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestNewGivesTheSchemaToBothRoles(t *testing.T) {
@@ -42,14 +44,20 @@ func TestDatabaseIsDroppedWithOpenConnections(t *testing.T) {
 	t.Parallel()
 	watcher := dbtest.New(t)
 	var name string
+	var left *pgx.Conn
 	t.Run("inner", func(t *testing.T) {
 		d := dbtest.New(t)
 		name = d.Name
-		conn := d.AsApp(t)
-		if _, err := conn.Exec(context.Background(), "BEGIN"); err != nil {
+		// Not AsApp: that one closes before the database goes.
+		var err error
+		if left, err = pgx.Connect(t.Context(), d.AppURL); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := left.Exec(t.Context(), "BEGIN"); err != nil {
 			t.Fatal(err)
 		}
 	})
+	defer func() { _ = left.Close(context.Background()) }()
 	if n := dbtest.Query1[int](t, watcher, "SELECT count(*) FROM pg_database WHERE datname = $1", name); name == "" || n != 0 {
 		t.Errorf("database %q is still there after its test", name)
 	}
