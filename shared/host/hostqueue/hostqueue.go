@@ -136,6 +136,7 @@ func withHealth(ctx context.Context, env *host.Env, loop func(ctx context.Contex
 	if err != nil {
 		return err
 	}
+	env.Log.Info("listening", "address", ln.Addr().String())
 	loopCtx, stopLoop := context.WithCancel(ctx)
 	defer stopLoop()
 	serverCtx, stopServer := context.WithCancel(context.WithoutCancel(ctx))

@@ -35,6 +35,10 @@ func worker() host.Function {
 				return ctx.Err()
 			case "stuck": // does not look at its context
 				select {}
+			case "drain":
+				env.Log.Info("works slowly")
+				<-time.After(500 * time.Millisecond)
+				env.Log.Info("drained")
 			case "extend":
 				if err := m.Extend(ctx, time.Second); err != nil {
 					return err
