@@ -109,7 +109,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	Bytes:  256 << 20,
 	Text:   4 << 20,
-	Time:   40 * time.Second,
+	Time:   30 * time.Second,
 	Memory: 256 << 20,
 	Pages:  20_000,
 	Parts:  200,

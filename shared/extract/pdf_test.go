@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	pdferrors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/requests"
+
 	"docuvault/shared/extract/mediatype"
 )
 
@@ -149,7 +152,7 @@ func TestPDFBombs(t *testing.T) {
 	t.Parallel()
 	e := limited(t, func(l *Limits) { l.Time = 20 * time.Second })
 	for name, doc := range map[string][]byte{
-		"flate stream of 600 MB":          bombPDF(t, 600<<20, 0),
+		"flate stream of 300 MB":          bombPDF(t, 300<<20, 0),
 		"flate in flate in flate, 200 MB": bombPDF(t, 200<<20, 2),
 		"page tree 20000 deep":            deepPDF(20000),
 		"page tree in itself":             cyclicPDF(),
@@ -202,27 +205,60 @@ func TestPDFOverTheMemoryLimit(t *testing.T) {
 	}
 }
 
+// slowPDF keeps the engine busy for many seconds in one call, without using up
+// its memory.
+func slowPDF(t testing.TB) []byte { return bombPDF(t, 60<<20, 0) }
+
 func TestPDFTimeLimitKills(t *testing.T) {
 	t.Parallel()
 	e := limited(t, func(l *Limits) { l.Time = 150 * time.Millisecond })
+	doc := slowPDF(t)
 	begun := time.Now()
-	_, err := extractBytes(t, e, formBombPDF(9), mediatype.PDF)
-	if FailureCode(err) != TooComplex {
+	_, err := extractBytes(t, e, doc, mediatype.PDF)
+	if FailureCode(err) != TooComplex || !errors.Is(err, errTimeLimit) {
 		t.Errorf("err = %v", err)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	// Places are given back: none of these waits for a dead instance.
+	for range 2 * DefaultLimits.PDFs {
+		if r, err := extractBytes(t, open1(t), textPDF("alive"), mediatype.PDF); err != nil || r.Text != "alive" {
+			t.Errorf("the next document: %+v, %v", r, err)
+		}
+	}
+	if took := time.Since(begun); took > 8*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
 
 func TestPDFCallerGivesUp(t *testing.T) {
 	t.Parallel()
+	doc := slowPDF(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	doc := formBombPDF(9)
+	begun := time.Now()
 	_, err := open1(t).Extract(ctx, bytes.NewReader(doc), int64(len(doc)), mediatype.PDF)
 	if !errors.Is(err, context.DeadlineExceeded) || FailureCode(err) != "" {
 		t.Errorf("err = %v: it must not be held against the document", err)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// The engine sees no file of the host: a document that broke out of PDFium
+// would still be inside the sandbox.
+func TestPDFEngineSeesNoFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "host.pdf")
+	if err := os.WriteFile(path, textPDF("a file of the host"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	instance, err := open1(t).pdf.pool.GetInstanceWithContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = instance.Close() }()
+	if _, err := instance.OpenDocument(&requests.OpenDocument{FilePath: &path}); !errors.Is(err, pdferrors.ErrFile) {
+		t.Errorf("err = %v", err)
 	}
 }
 
