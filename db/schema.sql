@@ -206,6 +206,7 @@ CREATE TABLE public.documents (
     failure text,
     next_due_at timestamp with time zone,
     attempts integer DEFAULT 0 NOT NULL,
+    fence bigint DEFAULT 0 NOT NULL,
     object_key text NOT NULL,
     size bigint NOT NULL,
     sha256 bytea NOT NULL,
@@ -401,6 +402,23 @@ END $$;
 
 
 ALTER FUNCTION public.require_folder(in_folder uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: require_lease(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.require_lease(in_document uuid, in_fence bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM FROM documents WHERE id = in_document AND user_id = app_user() AND status = 'processing' AND fence = in_fence FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'lease lost' USING ERRCODE = 'DV409';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.require_lease(in_document uuid, in_fence bigint) OWNER TO docuvault_migrate;
 
 --
 -- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -639,9 +657,7 @@ CREATE TABLE public.classifier_topics (
     user_id uuid NOT NULL,
     topic_id uuid NOT NULL,
     documents bigint NOT NULL,
-    tokens bigint NOT NULL,
-    CONSTRAINT classifier_topics_documents_check CHECK ((documents >= 0)),
-    CONSTRAINT classifier_topics_tokens_check CHECK ((tokens >= 0))
+    CONSTRAINT classifier_topics_documents_check CHECK ((documents >= 0))
 );
 
 ALTER TABLE ONLY public.classifier_topics FORCE ROW LEVEL SECURITY;
@@ -2022,147 +2038,147 @@ ALTER TABLE public.tags ENABLE ROW LEVEL SECURITY;
 -- Name: alerts tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.alerts TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.alerts USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: audit_log tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.audit_log TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.audit_log USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: audit_personal tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.audit_personal TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.audit_personal USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: changes tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.changes TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.changes USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: classifier_tokens tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.classifier_tokens TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.classifier_tokens USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: classifier_topics tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.classifier_topics TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.classifier_topics USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: credentials tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.credentials TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.credentials USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: document_tags tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.document_tags TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.document_tags USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: documents tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.documents TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.documents USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: folders tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.folders TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.folders USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: group_members tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.group_members TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.group_members USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: idempotency tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.idempotency TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.idempotency USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: objects tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.objects TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.objects USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: quotas tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.quotas TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.quotas USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: sessions tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.sessions TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.sessions USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: tags tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.tags TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.tags USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: texts tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.texts TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.texts USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: tokens tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.tokens TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.tokens USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: topics tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.topics TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.topics USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: user_keys tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.user_keys TO docuvault_app USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.user_keys USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: users tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE POLICY tenant ON public.users TO docuvault_app USING ((id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+CREATE POLICY tenant ON public.users USING ((id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -2371,6 +2387,14 @@ GRANT ALL ON FUNCTION public.login_lookup(in_email text) TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.require_folder(in_folder uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.require_folder(in_folder uuid) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION require_lease(in_document uuid, in_fence bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) TO docuvault_app;
 
 
 --

@@ -38,16 +38,13 @@ func lockFolder(dir string) (*folderLock, error) {
 
 func (l *folderLock) unlock() { _ = l.file.Close() }
 
-// pidFileWait is how long a server whose starter died may take to go.
-const pidFileWait = 10 * time.Second
-
 // settlePidFile deals with the postmaster.pid that an earlier server left.
 // Three cases: its process is gone (PostgreSQL sees that itself); it is still
-// a server on this folder (wait for it, then refuse); or the number belongs to
+// a server on this folder (wait for it with patience, then refuse); or the number belongs to
 // another program by now, and PostgreSQL would refuse for ever.
-func settlePidFile(ctx context.Context, data string, log io.Writer) error {
+func settlePidFile(ctx context.Context, data string, patience time.Duration, log io.Writer) error {
 	path := filepath.Join(data, "postmaster.pid")
-	deadline := time.NewTimer(pidFileWait)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -67,6 +67,9 @@ type Options struct {
 	// disk, and its folder, made below the temporary folder, is removed when
 	// it stops or when this process ends, however it ends.
 	Throwaway bool
+
+	// patience is how long a server whose starter died may take to go.
+	patience time.Duration
 }
 
 // Server is a running server.
@@ -94,6 +97,9 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 	}
 	if opts.Listen == "" {
 		opts.Listen = "127.0.0.1"
+	}
+	if opts.patience == 0 {
+		opts.patience = 10 * time.Second
 	}
 	if opts.Throwaway {
 		if opts.Dir != "" {
@@ -153,7 +159,7 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 	if s.password, err = readPassword(opts.Dir); err != nil {
 		return nil, err
 	}
-	if err := settlePidFile(ctx, DataDir(opts.Dir), s.log); err != nil {
+	if err := settlePidFile(ctx, DataDir(opts.Dir), opts.patience, s.log); err != nil {
 		return nil, err
 	}
 	if err := s.launch(ctx, user); err != nil {

@@ -333,9 +333,7 @@ func TestForeignServerIsRefusedAndLives(t *testing.T) {
 		_, err := os.Stat(filepath.Join(DataDir(dir), "postmaster.pid"))
 		return err == nil
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if _, err := Start(ctx, Options{Dir: dir}); !errors.Is(err, ErrRunning) {
+	if _, err := Start(t.Context(), Options{Dir: dir, patience: 50 * time.Millisecond}); !errors.Is(err, ErrRunning) {
 		t.Errorf("start beside a foreign server: %v", err)
 	}
 	if err := foreign.Process.Signal(syscall.Signal(0)); err != nil {

@@ -85,12 +85,14 @@ func (u *osUser) admit(ctx context.Context, dir string, b Binaries) error {
 		cmd := exec.CommandContext(ctx, b.program("postgres"), "--version")
 		u.apply(cmd)
 		cmd.Dir = from
-		return cmd.Run()
+		return errors.Join(cmd.Run(), ctx.Err())
 	}
 	if err := try("/"); err != nil {
 		return fmt.Errorf("the database's user %s cannot run %s%s: %w", u.name, b.program("postgres"), u.obstacle(b.Dir), err)
 	}
-	if err := try(dir); err != nil {
+	if err := try(dir); ctx.Err() != nil {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("the folder %s cannot be entered by the database's user %s%s: choose another folder, such as /var/lib/docuvault", dir, u.name, u.obstacle(dir))
 	}
 	return nil
