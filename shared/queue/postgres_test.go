@@ -24,7 +24,7 @@ const childURL = "QUEUE_TEST_CHILD_URL"
 // quick are the test's times: all consumers of a database have the same
 // visibility, as the driver asks.
 var quick = queue.Options{
-	Visibility: 2 * time.Second,
+	Visibility: 5 * time.Second,
 	Drain:      500 * time.Millisecond,
 	Backoff:    func(int) time.Duration { return 5 * time.Millisecond },
 }
@@ -81,9 +81,9 @@ func TestPostgresConforms(t *testing.T) {
 		},
 		Visibility: quick.Visibility,
 		Drain:      quick.Drain,
-		// 2 s and a grace of 5 s, up to 30 s until the leader looks (21 s more
+		// 5 s and a grace of 5 s, up to 30 s until the leader looks (21 s more
 		// if the dead consumer led), up to 6 s until the retry is due.
-		Found:    75 * time.Second,
+		Found:    90 * time.Second,
 		ChildEnv: []string{childURL + "=" + dsn},
 	})
 }
