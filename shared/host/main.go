@@ -15,8 +15,14 @@ import (
 // exit code 1 and one line on standard error, which for a wrong configuration
 // names the variable.
 func Main(run func(ctx context.Context, env *Env) error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before ctx ends, so that the next one is not lost
+		cancel()
+	}()
 	if err := mainErr(ctx, run); err != nil {
 		fmt.Fprintln(os.Stderr, strings.ReplaceAll(err.Error(), "\n", "; "))
 		os.Exit(1)

@@ -326,10 +326,9 @@ func muxFault(status int) error {
 }
 
 // timedBody gives a request body its timeout to arrive, counted from its first
-// read, and takes the deadline off the connection at its end: one that stayed
-// would cancel a handler that works longer. A body that did not end keeps a
-// deadline, because net/http reads on, up to 256 KiB, when it is closed. The
-// next request on the connection sets its own.
+// read. net/http takes the deadline off the connection where the body ends; one
+// that does not end keeps it, also while net/http reads on, up to 256 KiB, to
+// find the next request.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -345,7 +344,6 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }

@@ -85,7 +85,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// A read deadline that stays on the connection would cancel this handler.
+// TestHandlerOutlivesTheBodysDeadline holds net/http to taking the deadline off
+// where the body ends; one that stayed would cancel this handler.
 func TestHandlerOutlivesTheBodysDeadline(t *testing.T) {
 	t.Parallel()
 	const bodyTimeout = 50 * time.Millisecond

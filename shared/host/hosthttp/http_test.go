@@ -21,6 +21,7 @@ type paperIn struct {
 		Email string   `json:"email,omitempty" format:"email"`
 		Tags  []string `json:"tags,omitempty" maxItems:"3"`
 		Size  int64    `json:"size,omitempty" minimum:"0"`
+		Link  string   `json:"link,omitempty" format:"uri"`
 	}
 }
 
@@ -77,6 +78,7 @@ func TestBadRequests(t *testing.T) {
 		{"wrong type", "POST", "/v1/papers", `{"name":["` + secret + `"]}`, nil, fault.ValidationFailed, "body.name"},
 		{"wrong email", "POST", "/v1/papers", `{"name":"a","email":"` + secret + `"}`, nil, fault.ValidationFailed, "body.email"},
 		{"too big a number", "POST", "/v1/papers", `{"name":"a","size":98765432109876543210}`, nil, fault.ValidationFailed, "body"},
+		{"wrong link", "POST", "/v1/papers", `{"name":"a","link":"` + secret + `:\u0001"}`, nil, fault.ValidationFailed, "body.link"},
 		{"not JSON", "POST", "/v1/papers", secret, nil, fault.ValidationFailed, "body"},
 		{"empty", "POST", "/v1/papers", ``, nil, fault.ValidationFailed, ""},
 		{"unknown query", "POST", "/v1/papers?verbos=" + secret, `{"name":"a"}`, nil, fault.ValidationFailed, "query.verbos"},
@@ -98,7 +100,8 @@ func TestBadRequests(t *testing.T) {
 			}
 			answer := hosttest.Call(t, server.Client(), tt.method, server.URL+tt.path, body, tt.headers...)
 			members := answer.Problem(t, tt.code)
-			if strings.Contains(string(answer.Bytes), "hunter2") || strings.Contains(string(answer.Bytes), "zebra") {
+			if strings.Contains(string(answer.Bytes), "hunter2") || strings.Contains(string(answer.Bytes), "zebra") ||
+				strings.Contains(string(answer.Bytes), "98765") || strings.Contains(string(answer.Bytes), "Go ") {
 				t.Errorf("echoes what was sent, or a cause: %s", answer.Bytes)
 			}
 			if tt.location != "" {

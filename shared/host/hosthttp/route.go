@@ -62,8 +62,7 @@ func Operation[I, O any](op huma.Operation, construct func(*host.Env) (func(cont
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBodyBytes
 	}
-	// huma would leave a read deadline on the connection that cancels handlers
-	// which run longer than it; the chain limits bodies itself.
+	// The chain limits how long bodies take, also those that no operation reads.
 	op.BodyReadTimeout = -1
 	if len(guards) > 0 && op.Security == nil {
 		op.Security = []map[string][]string{{bearer: {}}}

@@ -38,8 +38,7 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// Timeouts of the server. Bodies have their own limit in hosthttp, because a
-// read deadline that is still set while a handler runs would cancel it.
+// Timeouts of the server. hosthttp limits how long a body may take.
 const (
 	readHeaderTimeout = 10 * time.Second
 	writeTimeout      = 60 * time.Second
