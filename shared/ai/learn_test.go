@@ -210,7 +210,9 @@ func TestLearningFromCorrections(t *testing.T) {
 		if float64(right) < 0.8*float64(total) {
 			t.Errorf("after %d corrections only %d of %d right", corrections, right, total)
 		}
-		if float64(sureRight) < 0.9*float64(sure) {
+		// Measured 1.000. A topic with many corrections must not draw in
+		// documents that share a few words with it.
+		if float64(sureRight) < 0.99*float64(sure) {
 			t.Errorf("after %d corrections of %d sure ones %d right", corrections, sure, sureRight)
 		}
 	}
@@ -236,7 +238,8 @@ func TestCorrectionMovesAndCanBeTakenBack(t *testing.T) {
 	kept, moved := senders[0].letter(0, r), senders[0].letter(1, r)
 	u.correct(kept, "de", "", "energy")
 	want := fmt.Sprint(u.learned)
-	u.correct(moved, "de", "", "car")
+	u.correct(moved, "de", "", "energy") // beside another, whose counts must stay
+	u.correct(moved, "de", "energy", "car")
 	u.correct(moved, "de", "car", "house")
 	u.correct(moved, "de", "house", "house") // said twice, counted once
 	if got := u.learned.Topics["house"].Documents; got != 1 {
@@ -326,7 +329,13 @@ func TestHostileInput(t *testing.T) {
 			}
 		}
 	}
-	// One word of evidence a thousand times is still one word.
+	// One word is thin evidence, wherever it stands.
+	for _, text := range []string{"And summer's lease hath all too short a date.", "Invoice", "invoice, invoice and invoice"} {
+		if got := suggestTopics(t, Request{Text: text, Language: "en", Topics: starterTopics()}); got[0].Confidence > 0.7 {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+	// So it is a thousand times.
 	got := suggestTopics(t, Request{Text: strings.Repeat("invoice ", 1<<17), Language: "en", Topics: starterTopics()})
 	if got[0].Confidence > 0.8 {
 		t.Errorf("%+v", got)

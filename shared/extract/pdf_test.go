@@ -197,7 +197,7 @@ func TestPDFOverTheMemoryLimit(t *testing.T) {
 	}
 	defer e.Close()
 	r, err := extractBytes(t, e, bombPDF(t, 100<<20, 0), mediatype.PDF)
-	if FailureCode(err) != TooComplex {
+	if FailureCode(err) != TooComplex || errors.Is(err, errTimeLimit) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if r, err := extractBytes(t, e, textPDF("alive"), mediatype.PDF); err != nil || r.Text != "alive" {

@@ -93,6 +93,7 @@ func TestLanguage(t *testing.T) {
 		"Estimado señor: le enviamos la factura por los servicios que usted ha contratado con nuestra empresa para el año.":                                   "es",
 		"Gentile cliente, le inviamo la fattura per i servizi che sono stati richiesti dalla sua azienda nel mese di maggio, con i dettagli della fornitura.": "it",
 		"Geachte heer, hierbij sturen wij u de rekening voor de diensten die u bij ons heeft besteld. Het bedrag moet worden betaald.":                        "nl",
+		"Die Rechnung ist für den Kunden und wird von uns bezahlt. The invoice is for the customer and was paid by us.":                                       "",
 		"ABC-123 4711 0815 Müller GmbH":      "",
 		"":                                   "",
 		strings.Repeat("et ", 500):           "",
