@@ -1,0 +1,166 @@
+package layout
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"docuvault/functions"
+	"docuvault/shared/auth"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/host/hostqueue"
+	"docuvault/shared/host/hostschedule"
+	"docuvault/shared/keys"
+	"docuvault/shared/secret"
+)
+
+// mayHave says which functions may ever hold a secret. The test below holds
+// template.yaml to what constructors ask for; this list holds constructors to
+// the design.
+var mayHave = map[string]func(name string) bool{
+	"SESSION_KEYS":        oneOf("auth-register", "auth-login", "auth-refresh"),
+	"JWT_SIGNING_KEYS":    oneOf("auth-register", "auth-login", "auth-refresh"),
+	"STORAGE_EVENT_TOKEN": oneOf("events-storage"),
+	"MASTER_KEYS": func(name string) bool {
+		area, _, _ := strings.Cut(name, "-")
+		return area != "events" && (area != "auth" || name == "auth-login" || name == "auth-register")
+	},
+}
+
+func oneOf(names ...string) func(string) bool {
+	return func(name string) bool { return slices.Contains(names, name) }
+}
+
+// values stand for the secrets and parameters of a deployment.
+func values(t *testing.T) map[string]string {
+	t.Helper()
+	key := func() string {
+		generated, err := keys.Generate("k1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return generated.Reveal()
+	}
+	signing := key()
+	set, err := keys.ParseSet("JWT_SIGNING_KEYS", secret.New(signing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"DATABASE_URL":        "postgres://docuvault_app:x@127.0.0.1:1/docuvault",
+		"MASTER_KEYS":         key(),
+		"SESSION_KEYS":        key(),
+		"JWT_SIGNING_KEYS":    signing,
+		"JWT_PUBLIC_KEYS":     string(auth.JWKS(set)),
+		"STORAGE_EVENT_TOKEN": strings.Repeat("t", 32),
+		"PUBLIC_URL":          "https://vault.example.org",
+		"S3_BUCKET":           "documents",
+		"S3_DERIVED_BUCKET":   "derived",
+	}
+}
+
+// TestTemplateEnvironment constructs every function with exactly the variables
+// that template.yaml gives it: they are enough, and each secret among them is
+// one without which the function does not start. So nobody has a key for
+// nothing.
+func TestTemplateEnvironment(t *testing.T) {
+	t.Parallel()
+	value := values(t)
+	template, byName := deployed(t)
+	all := mapping(template, "Globals", "Function", "Environment", "Variables")
+	for _, fn := range functions.All {
+		t.Run(fn.Name, func(t *testing.T) {
+			t.Parallel()
+			own := mapping(byName[fn.Name], "Properties", "Environment", "Variables")
+			vars := map[string]string{
+				// What the platform sets.
+				"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "AWS_REGION": "eu-central-1",
+				"AWS_ACCESS_KEY_ID": "role", "AWS_SECRET_ACCESS_KEY": "role", "AWS_SESSION_TOKEN": "role",
+			}
+			var secrets []string
+			for _, variables := range []map[string]any{all, own} {
+				for name, given := range variables {
+					base, isSecret := strings.CutSuffix(name, "_SECRET_ARN")
+					if isSecret {
+						secrets = append(secrets, base)
+					} else if _, known := mayHave[base]; known || base == "DATABASE_URL" {
+						t.Errorf("%s stands readable in the function's configuration: pass %s_SECRET_ARN", base, base)
+					}
+					if v, ok := value[base]; ok {
+						vars[base] = v
+					} else {
+						vars[base] = fmt.Sprint(given)
+					}
+				}
+			}
+			// The sqs driver comes later; until then the queue is the database's.
+			standIn := vars["QUEUE_DRIVER"] == "sqs"
+			if standIn {
+				vars["QUEUE_DRIVER"] = "postgres"
+				vars["DATABASE_URL"] = value["DATABASE_URL"]
+			}
+			if err := construct(fn, vars); err != nil {
+				t.Fatalf("with what template.yaml gives it: %v", err)
+			}
+			for _, name := range secrets {
+				if may, ruled := mayHave[name]; ruled && !may(fn.Name) {
+					t.Errorf("has %s, which the design does not give it", name)
+				}
+				if name == "DATABASE_URL" && standIn {
+					continue
+				}
+				less := maps.Clone(vars)
+				delete(less, name)
+				err := construct(fn, less)
+				if err == nil {
+					t.Errorf("has %s and starts without it: take it away", name)
+				} else if !strings.Contains(err.Error(), name) {
+					t.Errorf("without %s it says %q, which does not name it", name, err)
+				}
+			}
+		})
+	}
+}
+
+// construct runs a function's constructor, as its host would at init.
+func construct(fn host.Function, vars map[string]string) error {
+	environ := make([]string, 0, len(vars))
+	for name, v := range vars {
+		environ = append(environ, name+"="+v)
+	}
+	env, err := host.NewEnv(environ, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = env.Close() }()
+	switch trigger := fn.Trigger.(type) {
+	case *hosthttp.Route:
+		return trigger.Mount(env, hosthttp.NewAPI(http.NewServeMux()))
+	case *hostqueue.Consumer:
+		_, err = trigger.Construct(env)
+	case *hostschedule.Job:
+		_, err = trigger.Construct(env)
+	default:
+		err = fmt.Errorf("a trigger of an unknown kind: %T", trigger)
+	}
+	return err
+}
+
+// build compiles a package of the repository as a release does.
+func build(t *testing.T, output, pkg string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags=-s -w", "-o", output, pkg)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
+	}
+}

@@ -1,0 +1,315 @@
+package layout
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"docuvault/functions"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/job"
+)
+
+// queues are the system's queues, and their resources in template.yaml.
+var queues = map[string]string{
+	job.UploadComplete: "UploadCompleteQueue",
+	job.Analyze:        "AnalyzeQueue",
+	job.Purge:          "PurgeQueue",
+}
+
+// deployed returns template.yaml and its functions by their names in the code.
+func deployed(t *testing.T) (template map[string]any, byName map[string]map[string]any) {
+	t.Helper()
+	template = parse(t, "template.yaml")
+	byName = map[string]map[string]any{}
+	for logical, resource := range mapping(template, "Resources") {
+		if text(resource, "Type") != "AWS::Serverless::Function" {
+			continue
+		}
+		name := strings.TrimPrefix(text(resource, "Properties", "FunctionName"), "!Sub ${AWS::StackName}-")
+		if byName[name] != nil {
+			t.Errorf("template.yaml has %s twice", name)
+		}
+		if want := logicalName(name); logical != want {
+			t.Errorf("template.yaml calls %s %s, want %s", name, logical, want)
+		}
+		byName[name] = resource.(map[string]any)
+	}
+	return template, byName
+}
+
+// logicalName is a function's name as CloudFormation allows it.
+func logicalName(name string) string {
+	var logical strings.Builder
+	for part := range strings.SplitSeq(name, "-") {
+		logical.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	}
+	return logical.String() + "Function"
+}
+
+// TestTemplateFunctions holds template.yaml equal to functions.All: the same
+// functions, each with its main and its trigger.
+func TestTemplateFunctions(t *testing.T) {
+	t.Parallel()
+	_, byName := deployed(t)
+	for _, fn := range functions.All {
+		resource := byName[fn.Name]
+		if resource == nil {
+			t.Errorf("template.yaml lacks %s", fn.Name)
+			continue
+		}
+		delete(byName, fn.Name)
+		if got, want := text(resource, "Properties", "CodeUri"), folder(fn)+"/bootstrap"; got != want {
+			t.Errorf("%s: CodeUri is %s, want %s", fn.Name, got, want)
+		}
+		if got := text(resource, "Metadata", "BuildMethod"); got != "go1.x" {
+			t.Errorf("%s: BuildMethod is %q", fn.Name, got)
+		}
+		events := mapping(resource, "Properties", "Events")
+		if len(events) != 1 {
+			t.Errorf("%s has %d events, want its one trigger", fn.Name, len(events))
+			continue
+		}
+		for _, event := range events {
+			checkTrigger(t, fn, event)
+		}
+	}
+	for name := range byName {
+		t.Errorf("template.yaml has %s, which functions.All does not", name)
+	}
+}
+
+func checkTrigger(t *testing.T, fn host.Function, event any) {
+	t.Helper()
+	kind := map[string]string{"http": "HttpApi", "queue": "SQS", "schedule": "Schedule"}[fn.Trigger.Kind()]
+	if got := text(event, "Type"); got != kind {
+		t.Errorf("%s: its event is %s, want %s", fn.Name, got, kind)
+		return
+	}
+	properties := mapping(event, "Properties")
+	switch fn.Trigger.Kind() {
+	case "http":
+		route := fn.Trigger.(*hosthttp.Route)
+		if got, want := text(properties, "Method")+" "+text(properties, "Path"), route.Method()+" "+route.Path(); got != want {
+			t.Errorf("%s: its route is %s, want %s", fn.Name, got, want)
+		}
+		if text(properties, "PayloadFormatVersion") != "2.0" || text(properties, "ApiId") != "!Ref Api" {
+			t.Errorf("%s: want payload 2.0 of the one API", fn.Name)
+		}
+	case "queue":
+		if got, want := text(properties, "Queue"), "!GetAtt "+queues[fn.Trigger.Source()]+".Arn"; got != want {
+			t.Errorf("%s: its queue is %s, want %s", fn.Name, got, want)
+		}
+		// Without it, one bad message brings a whole batch again.
+		types, _ := properties["FunctionResponseTypes"].([]any)
+		if !slices.Contains(types, any("ReportBatchItemFailures")) {
+			t.Errorf("%s: its event lacks ReportBatchItemFailures", fn.Name)
+		}
+	case "schedule":
+		if got := text(properties, "Schedule"); got != fn.Trigger.Source() {
+			t.Errorf("%s: its schedule is %s, want %s", fn.Name, got, fn.Trigger.Source())
+		}
+	}
+}
+
+// TestTemplateGlobals holds what all functions share.
+func TestTemplateGlobals(t *testing.T) {
+	t.Parallel()
+	template, _ := deployed(t)
+	all := mapping(template, "Globals", "Function")
+	if text(all, "Runtime") != "provided.al2023" || text(all, "Handler") != "bootstrap" {
+		t.Errorf("functions run %s on %s, want bootstrap on provided.al2023", text(all, "Handler"), text(all, "Runtime"))
+	}
+	if text(all, "Architectures") != "[arm64]" {
+		t.Errorf("functions are built for %s, want [arm64]", text(all, "Architectures"))
+	}
+}
+
+// TestTemplateQueues wants for each queue: its name, a dead letter queue after
+// five tries, encryption, and a visibility of at least six times the timeout of
+// the function that consumes it.
+func TestTemplateQueues(t *testing.T) {
+	t.Parallel()
+	template, byName := deployed(t)
+	for _, fn := range functions.All {
+		if fn.Trigger.Kind() == "queue" && queues[fn.Trigger.Source()] == "" {
+			t.Errorf("queue %s of %s is not in this test's list", fn.Trigger.Source(), fn.Name)
+		}
+	}
+	for name, logical := range queues {
+		queue := mapping(template, "Resources", logical, "Properties")
+		if got, want := text(queue, "QueueName"), "!Sub ${AWS::StackName}-"+name; got != want {
+			t.Errorf("%s: QueueName is %q, want %q", logical, got, want)
+		}
+		if text(queue, "SqsManagedSseEnabled") != "true" {
+			t.Errorf("%s is not encrypted", logical)
+		}
+		if got := number(queue, "RedrivePolicy", "maxReceiveCount"); got != 5 {
+			t.Errorf("%s: %d tries before the dead letter queue, want 5", logical, got)
+		}
+		target, _ := strings.CutSuffix(strings.TrimPrefix(text(queue, "RedrivePolicy", "deadLetterTargetArn"), "!GetAtt "), ".Arn")
+		if text(template, "Resources", target, "Type") != "AWS::SQS::Queue" {
+			t.Errorf("%s has no dead letter queue", logical)
+		}
+		consumed := false
+		for _, fn := range functions.All {
+			if fn.Trigger.Kind() != "queue" || fn.Trigger.Source() != name {
+				continue
+			}
+			consumed = true
+			timeout := number(byName[fn.Name], "Properties", "Timeout")
+			if timeout == 0 {
+				timeout = number(template, "Globals", "Function", "Timeout")
+			}
+			if got := number(queue, "VisibilityTimeout"); got < 6*timeout {
+				t.Errorf("%s: a message is hidden for %d s, want at least 6 times the %d s of %s", logical, got, timeout, fn.Name)
+			}
+		}
+		if !consumed {
+			t.Errorf("nothing consumes queue %s", name)
+		}
+	}
+}
+
+// TestTemplateBuckets wants both buckets closed to the public and kept when the
+// stack goes, and notifications of the documents' bucket alone.
+func TestTemplateBuckets(t *testing.T) {
+	t.Parallel()
+	template, _ := deployed(t)
+	for _, logical := range []string{"DocumentsBucket", "DerivedBucket"} {
+		bucket := mapping(template, "Resources", logical)
+		block := mapping(bucket, "Properties", "PublicAccessBlockConfiguration")
+		for _, key := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+			if block[key] != true {
+				t.Errorf("%s: %s is not true", logical, key)
+			}
+		}
+		if text(bucket, "DeletionPolicy") != "Retain" {
+			t.Errorf("%s would be deleted with the stack", logical)
+		}
+	}
+	notifications := text(template, "Resources", "DocumentsBucket", "Properties", "NotificationConfiguration")
+	if !strings.Contains(notifications, "s3:ObjectCreated:*") || !strings.Contains(notifications, "!GetAtt UploadCompleteQueue.Arn") {
+		t.Errorf("the documents' bucket does not notify the queue uploadcomplete: %s", notifications)
+	}
+	if dig(template, "Resources", "DerivedBucket", "Properties", "NotificationConfiguration") != nil {
+		t.Error("the derived bucket has notifications")
+	}
+}
+
+// TestTemplateConnections holds the sum of what may run at once below the
+// database's max_connections: an instance has one connection.
+func TestTemplateConnections(t *testing.T) {
+	t.Parallel()
+	template, byName := deployed(t)
+	sum := 0
+	for _, resource := range byName {
+		n := number(resource, "Properties", "ReservedConcurrentExecutions")
+		if n == 0 {
+			n = number(template, "Globals", "Function", "ReservedConcurrentExecutions")
+		}
+		if n == 0 {
+			t.Fatal("a function without reserved concurrency: nothing bounds its connections")
+		}
+		sum += n
+	}
+	// Some are PostgreSQL's own, some an operator's.
+	limit := number(template, "Parameters", "DatabaseMaxConnections", "Default")
+	if limit == 0 || sum > limit-20 {
+		t.Errorf("%d functions may run at once, and the database takes %d connections", sum, limit)
+	}
+	t.Logf("%d of %d connections", sum, limit)
+}
+
+// later are variables of template.yaml that this build does not read yet.
+var later = []string{"SQS_QUEUE_PREFIX"}
+
+// TestTemplateVariables wants every variable to be one that the code reads, and
+// the migrations' connection string in no function.
+func TestTemplateVariables(t *testing.T) {
+	t.Parallel()
+	known := configured(t)
+	template, byName := deployed(t)
+	variables := map[string]bool{}
+	for name := range mapping(template, "Globals", "Function", "Environment", "Variables") {
+		variables[name] = true
+	}
+	for _, resource := range byName {
+		for name := range mapping(resource, "Properties", "Environment", "Variables") {
+			variables[name] = true
+		}
+	}
+	for name := range variables {
+		base := strings.TrimSuffix(name, "_SECRET_ARN")
+		if !known[base] && !slices.Contains(later, base) {
+			t.Errorf("template.yaml sets %s, which no configuration reads", name)
+		}
+		if base == "DATABASE_MIGRATE_URL" {
+			t.Error("a function has DATABASE_MIGRATE_URL")
+		}
+	}
+	for _, name := range later {
+		if known[name] {
+			t.Errorf("%s is read now: take it out of this test's list", name)
+		}
+	}
+	if strings.Contains(read(t, "template.yaml"), "DATABASE_MIGRATE_URL:") {
+		t.Error("template.yaml gives somebody DATABASE_MIGRATE_URL")
+	}
+}
+
+var (
+	tag      = regexp.MustCompile("`env:\"([A-Z0-9_]+)")
+	literal  = regexp.MustCompile(`"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"`)
+	testFile = regexp.MustCompile(`_test\.go$|test/`)
+)
+
+// configured lists the variables that some Config struct or main reads.
+func configured(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	goFiles(t, func(path, source string) {
+		if testFile.MatchString(path) {
+			return
+		}
+		for _, pattern := range []*regexp.Regexp{tag, literal} {
+			for _, match := range pattern.FindAllStringSubmatch(source, -1) {
+				known[match[1]] = true
+			}
+		}
+	})
+	return known
+}
+
+// TestSizes reports how large the functions' binaries are; an answer to "why
+// has this cold start become slow".
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("links three functions; left out with -short")
+	}
+	pick := map[string]string{}
+	for _, fn := range functions.All {
+		pick[fn.Trigger.Kind()] = fn.Name
+	}
+	for _, name := range slices.Sorted(maps.Values(pick)) {
+		fn := functions.All[slices.IndexFunc(functions.All, func(f host.Function) bool { return f.Name == name })]
+		binary := filepath.Join(t.TempDir(), name)
+		build(t, binary, "./"+folder(fn)+"/bootstrap")
+		info, err := os.Stat(binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mib := float64(info.Size()) / (1 << 20)
+		t.Logf("%s: %.1f MiB", name, mib)
+		// Lambda's limit is 250 MB unpacked; ours is that a cold start stays fast.
+		if mib > 60 {
+			t.Errorf("%s is %.1f MiB", name, mib)
+		}
+	}
+}
