@@ -87,17 +87,7 @@ func bodyHeaders(size int64, sum []byte) (http.Header, error) {
 }
 
 func (b *bucket) presign(ctx context.Context, method, key string, ttl time.Duration, query url.Values, headers http.Header) (Request, error) {
-	signer := b.signer
-	if base, ok := ctx.Value(signingFor{}).(string); ok {
-		at, err := parseBase(base)
-		if err != nil {
-			return Request{}, fmt.Errorf("storage sign for another address: %w", err)
-		}
-		if signer, err = b.at(at); err != nil {
-			return Request{}, err
-		}
-	}
-	u, err := signer.PresignHeader(ctx, method, b.name, key, ttl, query, headers)
+	u, err := b.signer.PresignHeader(ctx, method, b.name, key, ttl, query, headers)
 	if err != nil {
 		return Request{}, translate("presign", err)
 	}

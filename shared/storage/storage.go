@@ -133,15 +133,6 @@ type Presigner interface {
 	At(base string) (Presigner, error)
 }
 
-// SigningFor returns a context in which URLs are signed for another address, as
-// with [Presigner.At]: "docuvault serve" signs for the host that the request
-// came to, and the functions need not know.
-func SigningFor(ctx context.Context, base string) context.Context {
-	return context.WithValue(ctx, signingFor{}, base)
-}
-
-type signingFor struct{}
-
 // Lister walks a bucket.
 type Lister interface {
 	// List yields the objects whose keys begin with prefix and sort after

@@ -279,11 +279,4 @@ func testPresignTerms(t *testing.T, s Subject) {
 	if r := signPut(t, other, "k", nil); !strings.HasPrefix(r.URL, "https://vault.example:8443/") {
 		t.Errorf("signed for another address than asked")
 	}
-	r, err := signer.PresignGet(storage.SigningFor(t.Context(), "http://vault.example"), "k", storage.GetTerms{TTL: time.Minute})
-	if err != nil || !strings.HasPrefix(r.URL, "http://vault.example/") {
-		t.Errorf("signed for another address than the context's, %v", err)
-	}
-	if _, err := signer.PresignGet(storage.SigningFor(t.Context(), "vault.example"), "k", storage.GetTerms{TTL: time.Minute}); err == nil {
-		t.Error("signed for an address that is none")
-	}
 }
