@@ -4,6 +4,14 @@
 package functions
 
 import (
+	authlogin "docuvault/functions/auth/login"
+	authlogout "docuvault/functions/auth/logout"
+	authreauth "docuvault/functions/auth/reauth"
+	authrefresh "docuvault/functions/auth/refresh"
+	authregister "docuvault/functions/auth/register"
+	authrevoke "docuvault/functions/auth/revoke"
+	authrevokeothers "docuvault/functions/auth/revokeothers"
+	authsessions "docuvault/functions/auth/sessions"
 	documentsdelete "docuvault/functions/documents/delete"
 	documentsdownload "docuvault/functions/documents/download"
 	documentsget "docuvault/functions/documents/get"
@@ -13,10 +21,15 @@ import (
 	documentsrestore "docuvault/functions/documents/restore"
 	documentstext "docuvault/functions/documents/text"
 	eventsstorage "docuvault/functions/events/storage"
+	mealerts "docuvault/functions/me/alerts"
+	meaudit "docuvault/functions/me/audit"
+	meget "docuvault/functions/me/get"
+	mepatch "docuvault/functions/me/patch"
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
 	uploadsabort "docuvault/functions/uploads/abort"
 	uploadsbegin "docuvault/functions/uploads/begin"
 	uploadscomplete "docuvault/functions/uploads/complete"
+	wellknownjwks "docuvault/functions/wellknown/jwks"
 	workersanalyze "docuvault/functions/workers/analyze"
 	workerspurge "docuvault/functions/workers/purge"
 	workersuploadcomplete "docuvault/functions/workers/uploadcomplete"
@@ -25,6 +38,14 @@ import (
 
 // All are the functions, by name.
 var All = []host.Function{
+	authlogin.Function,
+	authlogout.Function,
+	authreauth.Function,
+	authrefresh.Function,
+	authregister.Function,
+	authrevoke.Function,
+	authrevokeothers.Function,
+	authsessions.Function,
 	documentsdelete.Function,
 	documentsdownload.Function,
 	documentsget.Function,
@@ -34,10 +55,15 @@ var All = []host.Function{
 	documentsrestore.Function,
 	documentstext.Function,
 	eventsstorage.Function,
+	mealerts.Function,
+	meaudit.Function,
+	meget.Function,
+	mepatch.Function,
 	schedulesreconcile.Function,
 	uploadsabort.Function,
 	uploadsbegin.Function,
 	uploadscomplete.Function,
+	wellknownjwks.Function,
 	workersanalyze.Function,
 	workerspurge.Function,
 	workersuploadcomplete.Function,

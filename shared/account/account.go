@@ -28,6 +28,8 @@ type Account struct {
 	Quota       Quota     `json:"quota"`
 	Settings    Settings  `json:"settings"`
 	CreatedAt   time.Time `json:"created_at"`
+	// Version changes with every change of profile or settings; it is the ETag.
+	Version int64 `json:"-"`
 }
 
 // Quota is how much room there is. Reserved is for uploads that have begun.
@@ -44,13 +46,16 @@ type Settings struct {
 	Locale     string `json:"locale" enum:"en,de"`
 }
 
+// version is PostgreSQL's own: the transaction that wrote the row.
+const version = `u.xmin::text::bigint`
+
 // read selects the acting user; fields are where it goes.
-const read = `SELECT u.id, u.email, u.display_name, u.role, u.ai_provider, u.ai_model, u.locale, u.created_at,
+const read = `SELECT u.id, u.email, u.display_name, u.role, u.ai_provider, u.ai_model, u.locale, u.created_at, ` + version + `,
   q.limit_bytes, q.used_bytes, q.reserved_bytes
   FROM users u JOIN quotas q ON q.user_id = u.id WHERE u.id = app_user()`
 
 func (a *Account) fields() []any {
-	return []any{&a.ID, &a.Email, &a.DisplayName, &a.Role, &a.Settings.AIProvider, &a.Settings.AIModel, &a.Settings.Locale, &a.CreatedAt,
+	return []any{&a.ID, &a.Email, &a.DisplayName, &a.Role, &a.Settings.AIProvider, &a.Settings.AIModel, &a.Settings.Locale, &a.CreatedAt, &a.Version,
 		&a.Quota.LimitBytes, &a.Quota.UsedBytes, &a.Quota.ReservedBytes}
 }
 
@@ -97,39 +102,53 @@ type SettingsChanges struct {
 	Locale     *string `json:"locale,omitempty" enum:"en,de"`
 }
 
-// Change changes the acting user and returns the result.
-func (s *Accounts) Change(ctx context.Context, actor database.Actor, c Changes) (Account, error) {
+// Change changes the acting user and returns the result. seen is the version
+// that the client saw, nil for any; another one is fault.PreconditionFailed.
+func (s *Accounts) Change(ctx context.Context, actor database.Actor, seen *int64, c Changes) (Account, error) {
 	settings := SettingsChanges{}
 	if c.Settings != nil {
 		settings = *c.Settings
 	}
-	var fields []string
-	for name, changed := range map[string]bool{"display_name": c.DisplayName != nil, "ai_provider": settings.AIProvider != nil,
-		"ai_model": settings.AIModel != nil, "locale": settings.Locale != nil} {
-		if changed {
-			fields = append(fields, name)
+	fields := []string{}
+	for _, f := range []struct {
+		name string
+		to   *string
+	}{{"ai_model", settings.AIModel}, {"ai_provider", settings.AIProvider}, {"display_name", c.DisplayName}, {"locale", settings.Locale}} {
+		if f.to != nil {
+			fields = append(fields, f.name)
 		}
 	}
-	if len(fields) == 0 {
-		return s.Get(ctx, actor)
-	}
-	if c.DisplayName != nil {
-		name := CleanName(*c.DisplayName)
-		c.DisplayName = &name
-	}
 	entry := audit.Entry{Action: audit.ProfileChanged, Target: actor.User(), Metadata: map[string]any{"fields": fields}}
-	args := entry.Into(ctx, actor, database.Args{"name": c.DisplayName, "provider": settings.AIProvider, "model": settings.AIModel, "locale": settings.Locale})
+	args := entry.Into(ctx, actor, database.Args{"seen": seen,
+		"name": cleaned(c.DisplayName), "provider": settings.AIProvider, "model": cleaned(settings.AIModel), "locale": settings.Locale})
 	var a Account
+	var was int64
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Exec(`WITH changed AS (UPDATE users SET display_name = coalesce(@name, display_name), ai_provider = coalesce(@provider, ai_provider),
-		          ai_model = coalesce(@model, ai_model), locale = coalesce(@locale, locale) WHERE id = app_user() RETURNING id)
+		b.One(`SELECT `+version+` FROM users u WHERE id = app_user() FOR UPDATE`, nil, &was)
+		b.Exec(`WITH wanted AS (SELECT coalesce(@name, display_name) AS display_name, coalesce(@provider, ai_provider) AS ai_provider,
+		          coalesce(@model, ai_model) AS ai_model, coalesce(@locale, locale) AS locale FROM users WHERE id = app_user()),
+		        changed AS (UPDATE users u SET display_name = w.display_name, ai_provider = w.ai_provider, ai_model = w.ai_model, locale = w.locale
+		          FROM wanted w WHERE u.id = app_user() AND (@seen::bigint IS NULL OR `+version+` = @seen)
+		           AND (u.display_name, u.ai_provider, u.ai_model, u.locale) IS DISTINCT FROM (w.display_name, w.ai_provider, w.ai_model, w.locale)
+		          RETURNING u.id)
 		        SELECT `+audit.Call+` FROM changed`, args)
 		Read(b, &a)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Account{}, fmt.Errorf("change account: %w", err)
+	case seen != nil && was != *seen:
+		return Account{}, fault.New(fault.PreconditionFailed, "Your profile has changed since you read it. Read it again, then repeat your change.")
 	}
 	return a, nil
+}
+
+func cleaned(s *string) *string {
+	if s == nil {
+		return nil
+	}
+	name := CleanName(*s)
+	return &name
 }
 
 // NormalEmail returns the one form under which an address is known: trimmed,

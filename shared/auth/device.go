@@ -73,8 +73,3 @@ func DeviceCookieName(https bool) string {
 func DeviceCookie(token secret.Text, https bool) *http.Cookie {
 	return cookie(DeviceCookieName(https), token.Reveal(), https, int(DeviceTTL/time.Second))
 }
-
-// DeviceFrom returns the device cookie of a request, empty if there is none.
-func DeviceFrom(r *http.Request, https bool) secret.Text {
-	return cookieFrom(r, DeviceCookieName(https))
-}

@@ -184,21 +184,6 @@ func ClearRefreshCookie(https bool) *http.Cookie {
 	return cookie(RefreshCookieName(https), "", https, -1)
 }
 
-// RefreshFrom returns the refresh token of a request, empty if there is none.
-// Over https a cookie without the prefix does not count: another host of the
-// same site could have set it.
-func RefreshFrom(r *http.Request, https bool) secret.Text {
-	return cookieFrom(r, RefreshCookieName(https))
-}
-
-func cookieFrom(r *http.Request, name string) secret.Text {
-	c, err := r.Cookie(name)
-	if err != nil {
-		return secret.Text{}
-	}
-	return secret.New(c.Value)
-}
-
 func cookie(name, value string, https bool, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -246,56 +245,6 @@ func TestRefreshCookies(t *testing.T) {
 		if got := c.cookie.String(); got != c.want {
 			t.Errorf("cookie = %s\nwant     %s", got, c.want)
 		}
-	}
-
-	r := httptest.NewRequest(http.MethodPost, "/v1/auth/refresh", nil)
-	if got := RefreshFrom(r, true); !got.IsZero() {
-		t.Error("a token from no cookie")
-	}
-	r.AddCookie(RefreshCookie(token, false, time.Hour))
-	if got := RefreshFrom(r, true); !got.IsZero() {
-		t.Error("a cookie without the prefix counts over https")
-	}
-	if got := RefreshFrom(r, false); got.Reveal() != token.Reveal() {
-		t.Error("the cookie is not found over http")
-	}
-	r.AddCookie(RefreshCookie(token, true, time.Hour))
-	if got := RefreshFrom(r, true); got.Reveal() != token.Reveal() {
-		t.Error("the cookie is not found over https")
-	}
-	r.AddCookie(DeviceCookie(token, true))
-	if got := DeviceFrom(r, true); got.Reveal() != token.Reveal() {
-		t.Error("the device cookie is not found")
-	}
-}
-
-// A real token passes a real client and server unchanged.
-func TestRefreshCookieTravels(t *testing.T) {
-	t.Parallel()
-	codec := testCodec(t)
-	want := Refresh{id.New(), id.New(), 9}
-	token, err := codec.Mint(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got, err := codec.Parse(RefreshFrom(r, false)); err != nil || got != want {
-			w.WriteHeader(http.StatusUnauthorized)
-		}
-	}))
-	defer server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.AddCookie(RefreshCookie(token, false, time.Hour))
-	response, err := server.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Errorf("status %d", response.StatusCode)
 	}
 }
 

@@ -33,6 +33,8 @@ type SessionsConfig struct {
 	RefreshGrace time.Duration `env:"REFRESH_GRACE" envDefault:"10s"`
 	// Registration is who may register.
 	Registration string `env:"REGISTRATION" envDefault:"invite"`
+	// EmailVerification is whether an address has to be proven first.
+	EmailVerification string `env:"EMAIL_VERIFICATION" envDefault:"off"`
 	// DefaultQuota is the limit of a new account, in bytes.
 	DefaultQuota int64 `env:"DEFAULT_QUOTA_BYTES" envDefault:"10737418240"`
 }
@@ -44,6 +46,10 @@ func (c *SessionsConfig) Validate() error {
 		return errors.New("REFRESH_GRACE: from 0s to 1m")
 	case c.Registration != "open" && c.Registration != "invite" && c.Registration != "closed":
 		return errors.New("REGISTRATION: one of open, invite, closed")
+	case c.EmailVerification == "required":
+		return errors.New("EMAIL_VERIFICATION: this version sends no mail, so it cannot require verified addresses; set it to off")
+	case c.EmailVerification != "off":
+		return errors.New("EMAIL_VERIFICATION: off, which is the default")
 	case c.DefaultQuota < 0:
 		return errors.New("DEFAULT_QUOTA_BYTES: a number of bytes, 0 or more")
 	}
@@ -129,10 +135,10 @@ func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Or
 	user := id.New()
 	actor := database.OnBehalfOf(user)
 	entry := audit.Entry{Action: audit.Registered, Target: user}
-	args := entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
+	args := byPerson(entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
 		"user": user, "email": email, "name": account.CleanName(r.DisplayName), "limit": s.cfg.DefaultQuota, "phc": hash,
-	})
-	signed, err := s.begin(ctx, user, origin, func(b *database.Batch) {
+	}))
+	signed, err := s.begin(ctx, user, id.New(), origin, func(b *database.Batch) {
 		b.Exec(`INSERT INTO users (id, email, display_name) VALUES (@user, @email, @name)`, args)
 		b.Exec(`INSERT INTO quotas (user_id, limit_bytes) VALUES (@user, @limit)`, args)
 		b.Exec(`INSERT INTO credentials (user_id, kind, phc) VALUES (@user, 'password', @phc)`, args)
@@ -164,8 +170,9 @@ func (s *Sessions) Login(ctx context.Context, address string, password, known se
 		return Signed{}, fmt.Errorf("look up account: %w", err)
 	}
 	buckets := []bucket{{limitLoginAccount, email + "\x00" + origin.Network}, {limitLoginNetwork, origin.Network}}
-	if device, ok := s.codec.ParseDevice(known); ok && found && device.User == user {
-		buckets = []bucket{{limitLoginDevice, device.ID.String()}}
+	device := id.New()
+	if d, ok := s.codec.ParseDevice(known); ok && found && d.User == user {
+		device, buckets = d.ID, []bucket{{limitLoginDevice, d.ID.String()}}
 	}
 	if err := spend(ctx, s.db, buckets...); err != nil {
 		return Signed{}, err
@@ -189,7 +196,7 @@ func (s *Sessions) Login(ctx context.Context, address string, password, known se
 			return Signed{}, err
 		}
 	}
-	return s.begin(ctx, user, origin, func(b *database.Batch) {
+	return s.begin(ctx, user, device, origin, func(b *database.Batch) {
 		if renewed != "" {
 			b.Exec(`UPDATE credentials SET phc = @new, updated_at = clock_timestamp() WHERE user_id = app_user() AND kind = 'password' AND phc = @old`,
 				database.Args{"new": renewed, "old": phc})
@@ -197,15 +204,22 @@ func (s *Sessions) Login(ctx context.Context, address string, password, known se
 	})
 }
 
+// byPerson marks an entry as a person's own act, which it is though there is no
+// session yet.
+func byPerson(args database.Args) database.Args {
+	args["audit_actor"] = "user"
+	return args
+}
+
 // begin inserts a session, after the statements of before, and makes its
 // tokens.
-func (s *Sessions) begin(ctx context.Context, user id.ID, origin audit.Origin, before func(b *database.Batch)) (Signed, error) {
+func (s *Sessions) begin(ctx context.Context, user, device id.ID, origin audit.Origin, before func(b *database.Batch)) (Signed, error) {
 	session := id.New()
 	actor := database.OnBehalfOf(user)
 	entry := audit.Entry{Action: audit.LoggedIn, Target: session}
-	args := entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
+	args := byPerson(entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
 		"session": session, "device": origin.Device, "network": origin.Network, "max": SessionMax, "idle": SessionIdle,
-	})
+	}))
 	var signed Signed
 	var authTime time.Time
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
@@ -218,7 +232,7 @@ func (s *Sessions) begin(ctx context.Context, user id.ID, origin audit.Origin, b
 	if err != nil {
 		return Signed{}, fmt.Errorf("begin session: %w", err)
 	}
-	if signed.Device, err = s.codec.MintDevice(user, id.New()); err != nil {
+	if signed.Device, err = s.codec.MintDevice(user, device); err != nil {
 		return Signed{}, err
 	}
 	return s.sign(signed, Identity{User: user, Session: session, Generation: 1, AuthTime: authTime}, SessionIdle)

@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"docuvault/db"
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
@@ -51,7 +52,9 @@ func (c *Config) Validate() error {
 // DB is a pool of connections as the app role.
 type DB struct{ pool *pgxpool.Pool }
 
-// Open returns the Env's one DB. It does not connect.
+// Open returns the Env's one DB. It does not connect. The process is not ready
+// (check "database") while the database does not answer, or has a schema that
+// is older than this code.
 func Open(env *host.Env) (*DB, error) { return host.Resource(env, open) }
 
 func open(env *host.Env) (*DB, error) {
@@ -59,7 +62,12 @@ func open(env *host.Env) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(cfg, nil)
+	opened, err := New(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	env.Ready("database", opened.Check)
+	return opened, nil
 }
 
 // New makes a DB that connects on first use. A tracer, if any, sees every
@@ -94,11 +102,11 @@ func New(cfg Config, tracer pgx.QueryTracer) (*DB, error) {
 }
 
 // Pool is the pool itself, for the queue driver that lives in this database.
-func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+func (d *DB) Pool() *pgxpool.Pool { return d.pool }
 
 // Close waits for connections in use and closes all.
-func (db *DB) Close() error {
-	db.pool.Close()
+func (d *DB) Close() error {
+	d.pool.Close()
 	return nil
 }
 
@@ -137,14 +145,13 @@ func (a Actor) Session() id.ID { return a.session }
 func (a Actor) IsSystem() bool { return a.session.IsNil() }
 
 // Do runs the statements that queue adds as one transaction for actor. When it
-// returns nil, they are committed. On a fault or a database error nothing is.
-// [ErrNoRows] alone says that a statement matched nothing; the others of the
-// batch are committed all the same, since guards are WHERE clauses and a guard
-// that did not hold is no failure of the transaction.
+// returns nil or [ErrNoRows], they are committed; otherwise nothing is.
+// ErrNoRows says that a statement of [Batch.One] matched nothing: guards are
+// WHERE clauses, and one that did not hold is no failure of the transaction.
 //
 // It returns fault.SessionRevoked, fault.ReauthRequired, fault.Forbidden,
 // fault.Unavailable, ErrNoRows or *Conflict.
-func (db *DB) Do(ctx context.Context, actor Actor, queue func(b *Batch)) error {
+func (d *DB) Do(ctx context.Context, actor Actor, queue func(b *Batch)) error {
 	b := &Batch{}
 	if !actor.user.IsNil() {
 		b.inner.Queue(`SELECT set_config('app.user_id', $1::text, true)`, actor.user.String())
@@ -157,28 +164,27 @@ func (db *DB) Do(ctx context.Context, actor Actor, queue func(b *Batch)) error {
 	}
 	queue(b)
 	// Close is the commit: a deferred constraint fails there, after rows were read.
-	return translate(db.pool.SendBatch(ctx, &b.inner).Close())
+	if err := d.pool.SendBatch(ctx, &b.inner).Close(); err != nil {
+		return translate(err)
+	}
+	if b.missed {
+		return ErrNoRows
+	}
+	return nil
 }
 
-// Check reports whether the database answers, for readiness.
-func (db *DB) Check(ctx context.Context) error {
-	return translate(db.pool.Ping(ctx))
-}
-
-// Version is the newest migration that the database has seen ("20261124100000").
-func (db *DB) Version(ctx context.Context) (string, error) {
-	var v string
-	err := db.Do(ctx, Actor{}, func(b *Batch) {
-		b.One(`SELECT coalesce(max(version), '') FROM schema_migrations`, nil, &v)
-	})
-	return v, err
-}
+// Check reports whether the database answers, with a schema that is new enough
+// for this code.
+func (d *DB) Check(ctx context.Context) error { return translate(db.Check(ctx, d.pool)) }
 
 // Args are a statement's named arguments: @name in the SQL.
 type Args = pgx.NamedArgs
 
 // Batch collects statements.
-type Batch struct{ inner pgx.Batch }
+type Batch struct {
+	inner  pgx.Batch
+	missed bool // a One without a row
+}
 
 // Exec adds a statement whose result is not looked at.
 func (b *Batch) Exec(sql string, args Args) { b.queue(sql, args) }
@@ -191,9 +197,18 @@ func (b *Batch) Affected(n *int64, sql string, args Args) {
 	})
 }
 
-// One adds a statement and scans its first row; without one, Do returns ErrNoRows.
+// One adds a statement and scans its first row; without one, Do returns
+// ErrNoRows, unless something else fails: pgx would stop there, and hide that
+// the transaction failed later.
 func (b *Batch) One(sql string, args Args, dest ...any) {
-	b.queue(sql, args).QueryRow(func(row pgx.Row) error { return row.Scan(dest...) })
+	b.queue(sql, args).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(dest...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			b.missed = true
+			return nil
+		}
+		return err
+	})
 }
 
 // Maybe is One for a statement that may rightly match nothing: found says
@@ -253,17 +268,20 @@ func translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, pgx.ErrNoRows):
-		return ErrNoRows
-	case errors.Is(err, context.DeadlineExceeded):
-		return fault.New(fault.DeadlineExceeded, "The database took too long. Try again.").Because(err)
+	case errors.Is(err, context.Canceled):
+		// Before isBroken: pgx reports it as a network error too.
+		return fmt.Errorf("database: %w", context.Canceled)
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return translateServer(pg)
 	}
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) || isBroken(err) {
+	connecting := errors.As(err, &connect)
+	if !connecting && errors.Is(err, context.DeadlineExceeded) {
+		return fault.New(fault.DeadlineExceeded, "The database took too long. Try again.").Because(context.DeadlineExceeded)
+	}
+	if connecting || isBroken(err) {
 		// The error's own text can hold the address and the user; the log may, the client not.
 		return fault.New(fault.Unavailable, "The database does not answer. Try again in a moment.").Because(fmt.Errorf("database: %w", hideURL(err)))
 	}
