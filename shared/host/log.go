@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime"
 )
 
 type loggerKey struct{}
@@ -20,4 +22,14 @@ func Logger(ctx context.Context) *slog.Logger {
 		return log
 	}
 	return slog.New(slog.DiscardHandler)
+}
+
+// PanicText is what a log may say of a recovered panic: the text of a run-time
+// error, else only the value's type, since a parser's panic may quote the
+// document it read. The stack says where it was.
+func PanicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("a value of type %T", p)
 }

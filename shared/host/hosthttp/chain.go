@@ -3,7 +3,6 @@ package hosthttp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -150,17 +149,13 @@ func (s *chain) guarded(rec *recorder, r *http.Request) (cut bool) {
 		if p == nil {
 			return
 		}
-		err, ok := p.(error)
-		if !ok {
-			err = fmt.Errorf("%v", p)
-		}
-		err = fmt.Errorf("panic: %w", err)
-		if !errors.Is(err, http.ErrAbortHandler) {
+		err := errors.New("panic: " + host.PanicText(p))
+		if p != http.ErrAbortHandler {
 			host.Logger(r.Context()).Error("panic", "route", route(r), "error", err, "stack", string(debug.Stack()))
 		}
 		if rec.status == 0 {
 			// A fault that was thrown is still a bug: the client sees 500.
-			refuse(rec, r, fault.From(errors.New(err.Error())))
+			refuse(rec, r, fault.From(err))
 			return
 		}
 		callOf(r.Context()).code, callOf(r.Context()).cause = fault.Internal, err

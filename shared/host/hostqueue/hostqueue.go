@@ -77,8 +77,8 @@ var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 func call(ctx context.Context, handle queue.Handler, m queue.Message) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			host.Logger(ctx).Error("panic", "error", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
+			host.Logger(ctx).Error("panic", "error", host.PanicText(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %s", host.PanicText(p))
 		}
 	}()
 	return handle(ctx, m)

@@ -140,9 +140,12 @@ func TestLambda(t *testing.T) {
 		t.Errorf("an event of another kind: %s", result.Body)
 	}
 	out := child.Output()
+	if strings.Contains(out, "zebra") {
+		t.Errorf("the log quotes a panic's value:\n%s", out)
+	}
 	for _, want := range []string{
 		`"trace":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"`, `"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"`,
-		`"receive":4`, `"queue":"analyze"`, "zebra", "goroutine", "the database is away", `"length":` + fmt.Sprint(len(s3Body(t, read("s3.json")))),
+		`"receive":4`, `"queue":"analyze"`, "a value of type string", "goroutine", "the database is away", `"length":` + fmt.Sprint(len(s3Body(t, read("s3.json")))),
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the log lacks %s:\n%s", want, out)

@@ -52,7 +52,7 @@ func TestPolls(t *testing.T) {
 	}
 
 	send("panic")
-	child.Await(t, "panic: zebra")
+	child.Await(t, "panic: a value of type string")
 	send("a")
 	child.Await(t, `"msg":"message done"`)
 	send("drain")

@@ -104,8 +104,8 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 func call(ctx context.Context, once Run) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			host.Logger(ctx).Error("panic", "error", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
+			host.Logger(ctx).Error("panic", "error", host.PanicText(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %s", host.PanicText(p))
 		}
 	}()
 	return once(ctx)

@@ -112,8 +112,8 @@ func (g *Group) keep(ctx context.Context, l loop) {
 func guarded(ctx context.Context, log *slog.Logger, run func(ctx context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			log.Error("panic", "error", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
+			log.Error("panic", "error", host.PanicText(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %s", host.PanicText(p))
 		}
 	}()
 	return run(ctx)

@@ -90,7 +90,7 @@ func TestLoopsAreStartedAgain(t *testing.T) {
 		if steady.Load() != 1 {
 			t.Errorf("a loop that did not end was started %d times", steady.Load())
 		}
-		if out := log.String(); !strings.Contains(out, "zebra") || !strings.Contains(out, "goroutine") || !strings.Contains(out, "function=shaky") {
+		if out := log.String(); !strings.Contains(out, "a value of type string") || strings.Contains(out, "zebra") || !strings.Contains(out, "goroutine") || !strings.Contains(out, "function=shaky") {
 			t.Errorf("log: %s", out)
 		}
 	})
