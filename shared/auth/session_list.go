@@ -77,13 +77,13 @@ func (l *SessionList) Logout(ctx context.Context, actor database.Actor) error {
 	return err
 }
 
+// revoke ends the sessions that match, with an entry for each.
 func (l *SessionList) revoke(ctx context.Context, actor database.Actor, action audit.Action, reason string, session id.ID, which string) (ended int64, err error) {
-	entry := audit.Entry{Action: action, Target: session}
-	args := entry.Into(ctx, actor, database.Args{"session": session, "reason": reason})
+	args := audit.Entry{Action: action}.Into(ctx, actor, database.Args{"session": session, "reason": reason})
 	err = l.db.Do(ctx, actor, func(b *database.Batch) {
 		b.Affected(&ended, `WITH ended AS (UPDATE sessions SET revoked_at = clock_timestamp(), revoked_reason = @reason
 		      WHERE user_id = app_user() AND revoked_at IS NULL AND `+which+` RETURNING id)
-		    SELECT `+audit.Call+` FROM ended`, args)
+		    SELECT audit_write(@audit_actor, @audit_action, id, @audit_metadata::jsonb, @audit_salt, @audit_mac, @audit_personal) FROM ended`, args)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", action, err)
