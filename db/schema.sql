@@ -275,7 +275,15 @@ CREATE FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea
 DECLARE
   here uuid := in_start;
   parent uuid;
+  depth integer;
 BEGIN
+  WITH RECURSIVE up AS (
+    SELECT id, parent_id, 1 AS n FROM folders WHERE id = in_start
+    UNION ALL SELECT f.id, f.parent_id, up.n + 1 FROM folders f JOIN up ON f.id = up.parent_id WHERE up.n < 32)
+  SELECT coalesce(max(n), 0) + cardinality(in_keys) INTO depth FROM up;
+  IF depth > 32 THEN
+    RAISE EXCEPTION 'folders too deep' USING ERRCODE = 'DV423';
+  END IF;
   FOR i IN 1 .. coalesce(array_length(in_keys, 1), 0) LOOP
     parent := here;
     INSERT INTO folders (id, user_id, parent_id, name_key, name_sealed)

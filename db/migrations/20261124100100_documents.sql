@@ -178,14 +178,23 @@ BEGIN
 END $$;
 
 -- Walks a path of folder names from a folder (NULL: the root), makes what is
--- missing, and returns the last one; the start itself for an empty path. The arrays run in parallel:
--- the id and the sealed name are for a folder that has to be made.
+-- missing, and returns the last one; the start itself for an empty path. The
+-- arrays run in parallel: the id and the sealed name are for a folder that has
+-- to be made. DV423 when the last one would be more than 32 deep.
 CREATE FUNCTION ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) RETURNS uuid
   LANGUAGE plpgsql AS $$
 DECLARE
   here uuid := in_start;
   parent uuid;
+  depth integer;
 BEGIN
+  WITH RECURSIVE up AS (
+    SELECT id, parent_id, 1 AS n FROM folders WHERE id = in_start
+    UNION ALL SELECT f.id, f.parent_id, up.n + 1 FROM folders f JOIN up ON f.id = up.parent_id WHERE up.n < 32)
+  SELECT coalesce(max(n), 0) + cardinality(in_keys) INTO depth FROM up;
+  IF depth > 32 THEN
+    RAISE EXCEPTION 'folders too deep' USING ERRCODE = 'DV423';
+  END IF;
   FOR i IN 1 .. coalesce(array_length(in_keys, 1), 0) LOOP
     parent := here;
     INSERT INTO folders (id, user_id, parent_id, name_key, name_sealed)

@@ -31,6 +31,8 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.PreconditionFailed, "The document has changed since you read it. Read it again, then repeat your change.")
 	case "DV422":
 		return fault.New(fault.ValidationFailed, "There is no such folder. Choose one of yours.")
+	case "DV423":
+		return fault.New(fault.FolderTooDeep, "Folders nest at most 32 deep.")
 	case "23505":
 		return &Conflict{Constraint: e.ConstraintName}
 	case "53300", "57P01", "57P02", "57P03", "08006", "08001":

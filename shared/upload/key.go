@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"docuvault/shared/id"
+	"docuvault/shared/vault"
 )
 
 // extensions are those that may show in an object key. They help whoever looks
@@ -23,7 +24,7 @@ var extensions = map[string]bool{
 // passes through; else it is ".bin". The random part makes a key unguessable
 // for whoever knows the ids.
 func Key(user, document id.ID, filename string) string {
-	ext := strings.ToLower(path.Ext(filename))
+	ext := strings.ToLower(path.Ext(vault.CleanFilename(filename)))
 	if !extensions[ext] {
 		ext = ".bin"
 	}

@@ -4,7 +4,7 @@
 // Bytes never pass it. It promises that a quota is reserved and used exactly
 // once an upload, whichever of the client's complete, the bucket's event and
 // the reconciler comes first, twice, late or never: all three end in
-// [Uploads.Settle], whose one guarded statement decides.
+// [Settler.Settle], whose one guarded statement decides.
 package upload
 
 import (
@@ -138,60 +138,74 @@ func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, r
 		return Begun{}, err
 	}
 
+	// Another request can settle or end the pending upload between two of our
+	// statements; then what is true now decides.
+	for range 3 {
+		begun, settled, err := u.try(ctx, actor, userKeys, in, sha, signer)
+		if err != nil || settled {
+			return begun, err
+		}
+	}
+	return Begun{}, fault.New(fault.Unavailable, "Another upload of these bytes is ending just now. Try again in a moment.")
+}
+
+// try is one attempt to begin; settled is false when the document with the same
+// bytes changed its state while we looked.
+func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, in Request, sha []byte, signer storage.Presigner) (begun Begun, settled bool, err error) {
 	document := id.New()
-	inserted, err := u.insert(ctx, actor, userKeys, document, in, sha)
+	inserted, err := u.insert(ctx, actor, k, document, in, sha)
 	again := false
 	switch {
 	case database.IsConflict(err, "documents_bytes"), err == nil && !inserted:
 		// Either these bytes are here, or the quota is used up; an upload that
 		// is pending already has its reservation, so that comes first.
-		existing, findErr := u.vault.BySHA256(ctx, actor, sha)
+		refused := err == nil
+		existing, err := u.vault.BySHA256(ctx, actor, sha)
 		switch {
-		case fault.CodeOf(findErr) == fault.NotFound && err == nil:
-			return Begun{}, u.refusal(ctx, actor, in.Size)
-		case fault.CodeOf(findErr) == fault.NotFound:
-			return Begun{}, fault.New(fault.Unavailable, "The document with these bytes was deleted just now. Try again.")
-		case findErr != nil:
-			return Begun{}, findErr
-		case in.AllowDuplicate:
-			return Begun{}, u.refusal(ctx, actor, in.Size)
+		case refused && (in.AllowDuplicate || fault.CodeOf(err) == fault.NotFound):
+			return Begun{}, false, u.refusal(ctx, actor, in.Size)
+		case fault.CodeOf(err) == fault.NotFound:
+			return Begun{}, false, nil
+		case err != nil:
+			return Begun{}, false, err
 		case existing.Status != vault.Pending:
-			return Begun{}, duplicate(existing)
+			return Begun{}, false, duplicate(existing)
+		case existing.Size != in.Size:
+			return Begun{}, false, fault.New(fault.ValidationFailed, "An upload with this hash is open, and announces another size. Abort it, or hash the file again.").
+				With("document_id", existing.ID)
 		}
 		document, again = existing.ID, true
 	case err != nil:
-		return Begun{}, fmt.Errorf("begin upload: %w", err)
+		return Begun{}, false, fmt.Errorf("begin upload: %w", err)
 	}
 
 	// The deadline moves with each fresh URL, so that the reconciler waits for
 	// the newest one.
-	var key string
-	var size int64
-	var contentType string
+	var key, contentType string
 	var pending bool
 	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		b.Maybe(&pending, `UPDATE documents SET upload_expires_at = clock_timestamp() + @ttl
-		   WHERE id = @id AND user_id = app_user() AND status = 'pending' RETURNING object_key, size, content_type`,
-			database.Args{"id": document, "ttl": u.cfg.URLTTL}, &key, &size, &contentType)
+		   WHERE id = @id AND user_id = app_user() AND status = 'pending' RETURNING object_key, content_type`,
+			database.Args{"id": document, "ttl": u.cfg.URLTTL}, &key, &contentType)
 	})
 	if err != nil {
-		return Begun{}, fmt.Errorf("begin upload: %w", err)
+		return Begun{}, false, fmt.Errorf("begin upload: %w", err)
+	}
+	if !pending { // settled or ended between the two statements
+		return Begun{}, false, nil
 	}
 	doc, err := u.vault.Get(ctx, actor, document)
 	if err != nil {
-		return Begun{}, err
+		return Begun{}, false, err
 	}
-	if !pending { // settled between the two statements
-		return Begun{}, duplicate(doc)
-	}
-	signed, err := signer.PresignPut(ctx, key, storage.PutTerms{Size: size, ContentType: contentType, SHA256: sha, TTL: u.cfg.URLTTL})
+	signed, err := signer.PresignPut(ctx, key, storage.PutTerms{Size: in.Size, ContentType: contentType, SHA256: sha, TTL: u.cfg.URLTTL})
 	if err != nil {
-		return Begun{}, fmt.Errorf("sign upload: %w", err)
+		return Begun{}, false, fmt.Errorf("sign upload: %w", err)
 	}
 	return Begun{
 		Document: doc, Again: again,
 		Upload: Instructions{Method: signed.Method, URL: signed.URL, Headers: signed.Headers, ExpiresAt: signed.ExpiresAt},
-	}, nil
+	}, true, nil
 }
 
 // insert is the one statement that reserves quota and makes the document; false
@@ -222,6 +236,10 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 	var inserted bool
 	var entryID int64
 	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		// Document before quota: whoever settles these bytes has locked their
+		// row and wants the quota next.
+		b.Exec(`SELECT FROM documents WHERE user_id = app_user() AND sha256 = @sha AND NOT allow_duplicate
+		         AND status NOT IN ('rejected', 'expired') FOR SHARE`, args)
 		b.Maybe(&inserted, `WITH `+quota.Reserve+`, made AS (
 		  INSERT INTO documents (id, user_id, status, next_due_at, object_key, size, sha256, allow_duplicate, content_type,
 		    upload_expires_at, filename_sealed, title_sealed, correspondent_sealed, document_date, original_modified_at, folder_id)
@@ -282,6 +300,11 @@ func mediaType(s string) (string, error) {
 		return "", fault.New(fault.ValidationFailed, "content_type is a media type such as application/pdf, or empty.")
 	}
 	formatted := mime.FormatMediaType(t, params)
+	// Signatures count runs of spaces as one (AWS Signature Version 4); not
+	// every server does.
+	if formatted == "" || strings.Contains(formatted, "  ") {
+		return t, nil
+	}
 	for _, c := range formatted {
 		if c < ' ' || c > '~' {
 			return t, nil

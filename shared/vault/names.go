@@ -1,8 +1,10 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,7 +31,7 @@ const (
 // CleanFilename makes any string a file name: the last element is not taken,
 // separators are replaced, control and bidirectional-override characters are
 // stripped, the rest is NFC and cut at 255 characters, keeping the extension.
-// It never refuses; an empty result becomes "unnamed".
+// It never refuses; an empty result, or one of dots alone, becomes "unnamed".
 func CleanFilename(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -41,7 +43,7 @@ func CleanFilename(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, ""))
 	s = strings.TrimSpace(norm.NFC.String(s))
-	if s == "" || s == "." || s == ".." {
+	if strings.Trim(s, ".") == "" {
 		return "unnamed"
 	}
 	runes := []rune(s)
@@ -163,6 +165,9 @@ func SealTags(u *keys.User, tags []string) (TagSet, error) {
 		seen[string(n.key)] = true
 		set.names = append(set.names, n)
 	}
+	// In one order for all, so that two statements that make the same new tags
+	// do not wait for each other.
+	slices.SortFunc(set.names, func(a, b named) int { return bytes.Compare(a.key, b.key) })
 	if len(set.names) > MaxTags {
 		return set, fault.Newf(fault.ValidationFailed, "A document has at most %d tags.", MaxTags)
 	}
@@ -175,8 +180,9 @@ func (t TagSet) Replace(b *database.Batch, document id.ID) {
 	ids, keyList, sealed := columnsOf(t.names)
 	args := database.Args{"document": document, "ids": ids, "keys": keyList, "names": sealed}
 	b.Exec(`INSERT INTO tags (id, user_id, name_key, name_sealed)
-	        SELECT n.id, app_user(), n.key, n.name FROM unnest(@ids::uuid[], @keys::bytea[], @names::bytea[]) n(id, key, name)
-	         WHERE EXISTS (SELECT FROM documents WHERE id = @document)
+	        SELECT n.id, app_user(), n.key, n.name
+	          FROM unnest(@ids::uuid[], @keys::bytea[], @names::bytea[]) WITH ORDINALITY n(id, key, name, place)
+	         WHERE EXISTS (SELECT FROM documents WHERE id = @document) ORDER BY n.place
 	        ON CONFLICT (user_id, name_key) DO NOTHING`, args)
 	b.Exec(`DELETE FROM document_tags WHERE document_id = @document AND user_id = app_user()
 	         AND tag_id NOT IN (SELECT id FROM tags WHERE user_id = app_user() AND name_key = ANY (@keys::bytea[]))`, args)
