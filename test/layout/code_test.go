@@ -106,3 +106,15 @@ func documented(file *ast.File) int {
 	}
 	return 1
 }
+
+// TestNoSleep wants tests to wait for what they wait for. Inside a bubble of
+// testing/synctest a sleep costs no time; anywhere else it is a guess.
+func TestNoSleep(t *testing.T) {
+	t.Parallel()
+	call := "time." + "Sleep("
+	goFiles(t, func(path, source string) {
+		if strings.Contains(source, call) && !strings.Contains(source, `"testing/synctest"`) {
+			t.Errorf("%s sleeps", path)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"errors"
 	"os/exec"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func list(t *testing.T, args ...string) []string {
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
-		if exit, ok := err.(*exec.ExitError); ok {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			t.Fatalf("go list %s: %s", strings.Join(args, " "), exit.Stderr)
 		}
 		t.Fatal(err)
