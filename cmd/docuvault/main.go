@@ -31,6 +31,7 @@ type commands struct {
 	Serve     serveCmd     `cmd:"" help:"Run the whole vault in one process."`
 	Push      pushCmd      `cmd:"" help:"Send files and folders to a vault."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Verify    verifyCmd    `cmd:"" help:"Check the invariants of a live vault."`
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
 	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`
 

@@ -3,9 +3,11 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync/atomic"
 
 	"docuvault/shared/s3server"
@@ -13,9 +15,13 @@ import (
 	"docuvault/shared/storage"
 )
 
+// accessKey is the name that goes with the embedded server's secret key.
+const accessKey = "docuvault"
+
 // Storage is the embedded S3 server and the way its events take.
 type Storage struct {
 	*s3server.Server
+	runFile string
 	buckets []string
 	events  *eventSink
 }
@@ -35,24 +41,35 @@ func (f Folder) StartStorage(ctx context.Context, vars Vars, log *slog.Logger) (
 	}
 	delete(vars, "STORAGE_EVENT_TOKEN_FILE")
 	vars.Set("STORAGE_EVENT_TOKEN", token.Reveal())
-	vars.Set("S3_ACCESS_KEY", "docuvault")
+	vars.Set("S3_ACCESS_KEY", accessKey)
 	vars.Set("S3_SECRET_KEY", secretKey.Reveal())
 	vars.Set("S3_PUBLIC_ENDPOINT", storage.SameOrigin)
 	vars.Default("S3_BUCKET", "docuvault")
 	vars.Default("S3_DERIVED_BUCKET", "docuvault-derived")
 	s := &Storage{
+		runFile: f.runFile(),
 		events:  &eventSink{token: token},
 		buckets: []string{vars["S3_BUCKET"], vars["S3_DERIVED_BUCKET"]},
 	}
 	s.Server, err = s3server.Start(ctx, s3server.Config{
-		Dir: f.objects(), AccessKey: "docuvault", SecretKey: secretKey,
+		Dir: f.objects(), AccessKey: accessKey, SecretKey: secretKey,
 		Events: s.events.send, EventBuckets: s.buckets[:1], Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded S3 server: %w", err)
 	}
 	vars.Set("S3_ENDPOINT", s.URL)
+	err = f.noteRunning(running{Endpoint: s.URL, Bucket: s.buckets[0], DerivedBucket: s.buckets[1]})
+	if err != nil {
+		return nil, errors.Join(err, s.Server.Close())
+	}
 	return s, nil
+}
+
+// Close stops the server and forgets where it listened.
+func (s *Storage) Close() error {
+	_ = os.Remove(s.runFile)
+	return s.Server.Close()
 }
 
 // Handler passes /<bucket>/<key> of the vault's port on to the S3 server.

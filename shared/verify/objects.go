@@ -1,0 +1,293 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"docuvault/shared/id"
+	"docuvault/shared/storage"
+	"docuvault/shared/upload"
+)
+
+// stats is how many objects are asked for at a time.
+const stats = 16
+
+// needs are the statuses whose object has to be there. A purging document may
+// have lost it already, a pending one may not have it yet.
+const needs = `('stored', 'processing', 'ready', 'failed', 'trashed')`
+
+// objects is invariant 2, both ways, and what of invariant 4 only objects show.
+func (r *run) objects(ctx context.Context, i *Invariant) error {
+	if r.Store == nil {
+		i.skip("the S3_* variables are not set")
+		return nil
+	}
+	for _, bucket := range []storage.Backend{r.Store.Documents, r.Store.Derived} {
+		if err := bucket.Health(ctx); err != nil {
+			return err
+		}
+	}
+	var rows, unhashed atomic.Int64
+	err := r.rowsToObjects(ctx, i, r.Store.Documents, &rows, &unhashed,
+		`SELECT user_id, id, object_key, size, sha256 FROM documents WHERE status IN `+needs+` ORDER BY object_key`,
+		`SELECT EXISTS (SELECT FROM documents WHERE object_key = @key AND status IN `+needs+`)`)
+	if err != nil {
+		return err
+	}
+	err = r.rowsToObjects(ctx, i, r.Store.Derived, &rows, nil,
+		`SELECT user_id, document_id, key, size, NULL::bytea FROM objects ORDER BY key`,
+		`SELECT EXISTS (SELECT FROM objects WHERE key = @key)`)
+	if err != nil {
+		return err
+	}
+	var listed, young int64
+	for _, b := range []struct {
+		bucket storage.Backend
+		rows   string
+	}{
+		{r.Store.Documents, `SELECT k.key FROM unnest(@keys::text[]) k(key) WHERE NOT EXISTS (SELECT FROM documents d WHERE d.object_key = k.key)`},
+		{r.Store.Derived, `SELECT k.key FROM unnest(@keys::text[]) k(key) WHERE NOT EXISTS (SELECT FROM objects o WHERE o.key = k.key)`},
+	} {
+		if err := r.objectsToRows(ctx, i, b.bucket, b.rows, &listed, &young); err != nil {
+			return err
+		}
+	}
+	i.Checked = fmt.Sprintf("%s that need an object, %s", plural(rows.Load(), "row"), plural(listed, "object"))
+	i.note("size and checksum are those that storage keeps; the bytes are not read again")
+	if n := unhashed.Load(); n > 0 {
+		i.note("%s without a checksum in storage: only the size was compared", plural(n, "object"))
+	}
+	if young > 0 {
+		i.note("%s without a row, of uploads that have ended less than a day ago; the reconciler removes them", plural(young, "object"))
+	}
+	return nil
+}
+
+// wanted is a row that needs its object.
+type wanted struct {
+	user, document id.ID
+	key            string
+	size           int64
+	sha            []byte
+}
+
+// rowsToObjects asks storage for the object of every row, several at a time.
+// still is asked again about a row whose object is not there: it may have been
+// deleted meanwhile.
+func (r *run) rowsToObjects(ctx context.Context, i *Invariant, bucket storage.Backend, rows, unhashed *atomic.Int64, all, still string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan wanted)
+	var mu sync.Mutex
+	problem := func(code string, w wanted, detail string) {
+		mu.Lock()
+		defer mu.Unlock()
+		i.found(Problem{Code: code, User: w.user, Document: w.document, Object: printable(w.key), Detail: detail})
+	}
+	look := func(w wanted) error {
+		info, err := bucket.Stat(ctx, w.key)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			var there bool
+			if err := r.one(ctx, still, pgx.NamedArgs{"key": w.key}, &there); err != nil {
+				return err
+			}
+			if there {
+				problem("object_missing", w, "")
+			}
+		case err != nil:
+			return err
+		case info.Size != w.size:
+			problem("object_size_differs", w, fmt.Sprintf("%d bytes in storage, %d announced", info.Size, w.size))
+		case w.sha != nil && info.SHA256 == nil:
+			unhashed.Add(1)
+		case w.sha != nil && !bytes.Equal(info.SHA256, w.sha):
+			problem("object_checksum_differs", w, "")
+		}
+		return nil
+	}
+	var workers sync.WaitGroup
+	for range stats {
+		workers.Go(func() {
+			for w := range work {
+				if err := look(w); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	err := r.each(ctx, all, nil, func(scan func(...any) error) error {
+		var w wanted
+		if err := scan(&w.user, &w.document, &w.key, &w.size, &w.sha); err != nil {
+			return err
+		}
+		rows.Add(1)
+		select {
+		case work <- w:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	close(work)
+	workers.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// objectsToRows lists a bucket and looks for the row of every object.
+func (r *run) objectsToRows(ctx context.Context, i *Invariant, bucket storage.Backend, unknown string, listed, young *int64) error {
+	lister, err := storage.As[storage.Lister](bucket)
+	if err != nil {
+		return err
+	}
+	batch := make(map[string]storage.Info, page)
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		orphans, err := r.orphans(ctx, unknown, batch)
+		clear(batch)
+		if err != nil {
+			return err
+		}
+		for _, o := range orphans {
+			if err := r.orphan(ctx, i, bucket, o, young); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for info, err := range lister.List(ctx, "", "") {
+		if err != nil {
+			return err
+		}
+		*listed++
+		batch[info.Key] = info
+		if len(batch) == page {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// orphan is an object without a row, and what the audit log says of its
+// document.
+type orphan struct {
+	storage.Info
+	user, document id.ID
+	ours           bool // its key has the vault's form
+	begun          bool
+	purged         time.Time
+}
+
+// orphans returns those of the batch that no row has.
+func (r *run) orphans(ctx context.Context, unknown string, batch map[string]storage.Info) ([]orphan, error) {
+	keys := make([]string, 0, len(batch))
+	for key := range batch {
+		keys = append(keys, key)
+	}
+	var found []orphan
+	var users, documents []string
+	err := r.each(ctx, unknown, pgx.NamedArgs{"keys": keys}, func(scan func(...any) error) error {
+		var key string
+		if err := scan(&key); err != nil {
+			return err
+		}
+		o := orphan{Info: batch[key]}
+		if o.user, o.document, o.ours = upload.Owner(key); o.ours {
+			users, documents = append(users, o.user.String()), append(documents, o.document.String())
+		}
+		found = append(found, o)
+		return nil
+	})
+	if err != nil || len(documents) == 0 {
+		return found, err
+	}
+	begun, purged := map[id.ID]bool{}, map[id.ID]time.Time{}
+	err = r.each(ctx, `SELECT target, action, max(at) FROM audit_log
+	   WHERE user_id = ANY (@users::uuid[]) AND target = ANY (@documents::uuid[]) AND action IN ('upload.begun', 'document.purged')
+	   GROUP BY target, action`, pgx.NamedArgs{"users": users, "documents": documents}, func(scan func(...any) error) error {
+		var document id.ID
+		var action string
+		var at time.Time
+		err := scan(&document, &action, &at)
+		if action == "upload.begun" {
+			begun[document] = true
+		} else {
+			purged[document] = at
+		}
+		return err
+	})
+	for n := range found {
+		found[n].begun, found[n].purged = begun[found[n].document], purged[found[n].document]
+	}
+	return found, err
+}
+
+// orphan judges one object without a row. An upload may end while its bytes are
+// on their way, so a young object of one that has begun is only a note. One
+// that was there before its document was purged is a delete that did not
+// happen, however young.
+func (r *run) orphan(ctx context.Context, i *Invariant, bucket storage.Backend, o orphan, young *int64) error {
+	if _, err := bucket.Stat(ctx, o.Key); err != nil {
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil // it went while we looked
+		}
+		return err
+	}
+	p := Problem{Code: "object_without_row", Object: printable(o.Key)}
+	if o.ours {
+		p.User, p.Document = o.user, o.document
+	} else {
+		p.Detail = fmt.Sprintf("a key that the vault does not make; its SHA-256 begins %x", shortHash(o.Key))
+	}
+	switch {
+	// Some servers keep whole seconds.
+	case !o.purged.IsZero() && (r.Strict || o.Modified.Before(o.purged.Add(-time.Second))):
+		p.Code = "acknowledged_delete_readable"
+		r.by[4].found(p)
+	case o.begun && r.Now().Sub(o.Modified) < r.grace():
+		*young++
+	default:
+		i.found(p)
+	}
+	return nil
+}
+
+// printable is an object key that may be shown: one of the vault's own holds
+// ids and an extension; any other may hold a name.
+func printable(key string) string {
+	_, document, ours := upload.Owner(key)
+	if !ours || len(path.Base(key)) > 60 {
+		return ""
+	}
+	_ = document
+	return key
+}
+
+func shortHash(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:8]
+}
+
+// isDenied reports that the role may not read a table at all, which is as good
+// as no rows.
+func isDenied(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501"
+}

@@ -1,0 +1,226 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"docuvault/shared/id"
+	"docuvault/shared/keys"
+	"docuvault/shared/seal"
+)
+
+// Columns are the sealed columns of each table, and the column with the id that
+// a value is bound to. A test holds them equal to the schema.
+var Columns = map[string]struct {
+	Record string
+	Sealed []string
+}{
+	"documents": {"id", []string{"filename_sealed", "title_sealed", "correspondent_sealed", "notes_sealed", "reference_sealed", "suggestions_sealed"}},
+	"texts":     {"document_id", []string{"sealed"}},
+	"folders":   {"id", []string{"name_sealed"}},
+	"topics":    {"id", []string{"name_sealed", "description_sealed"}},
+	"tags":      {"id", []string{"name_sealed"}},
+}
+
+// reserved are sealed columns that nothing writes yet.
+var reserved = map[string]string{"credentials.sealed": "TOTP is not built"}
+
+// sealed is invariant 5.
+func (r *run) sealed(ctx context.Context, i *Invariant) error {
+	if r.Ring == nil {
+		i.skip("MASTER_KEYS is not set")
+		return nil
+	}
+	o := &opener{run: r, i: i}
+	if err := o.columns(ctx); err != nil {
+		return err
+	}
+	if err := o.dataKeys(ctx); err != nil {
+		return err
+	}
+	for _, table := range o.tables {
+		if err := o.table(ctx, table); err != nil {
+			return err
+		}
+	}
+	i.Checked = fmt.Sprintf("%s of %s opened, %d refused elsewhere", plural(o.opened, "value"), plural(o.users, "data key"), o.refused)
+	return nil
+}
+
+// opener opens every sealed value with its owner's keys.
+type opener struct {
+	*run
+	i      *Invariant
+	tables []string
+
+	user     id.ID
+	own      *keys.User // of user; nil when they do not open
+	keyless  bool       // the user has no data key at all
+	stranger *keys.User // another user's
+
+	users, opened, refused int64
+}
+
+// columns compares what it knows with the catalogue: a sealed column that it
+// does not know would never be checked.
+func (o *opener) columns(ctx context.Context) error {
+	known := map[string]bool{}
+	for table, c := range Columns {
+		o.tables = append(o.tables, table)
+		for _, column := range c.Sealed {
+			known[table+"."+column] = true
+		}
+	}
+	return o.each(ctx, `
+	  SELECT table_name || '.' || column_name FROM information_schema.columns
+	   WHERE table_schema = 'public' AND data_type = 'bytea' AND column_name ~ '(^|_)sealed$' ORDER BY 1`, nil,
+		func(scan func(...any) error) error {
+			var column string
+			if err := scan(&column); err != nil {
+				return err
+			}
+			if why, ok := reserved[column]; ok {
+				o.i.note("%s: not checked, %s", column, why)
+			} else if !known[column] {
+				o.i.note("%s: not checked, this program does not know the column", column)
+			}
+			return nil
+		})
+}
+
+const wrappedColumns = `SELECT user_id, master_id, number, wrapped FROM user_keys`
+
+// dataKeys unwraps the data key of every user.
+func (o *opener) dataKeys(ctx context.Context) error {
+	return o.each(ctx, wrappedColumns+` ORDER BY user_id, number`, nil, func(scan func(...any) error) error {
+		user, w, err := scanWrapped(scan)
+		if err != nil {
+			return err
+		}
+		o.users++
+		if _, err := o.Ring.Unwrap(user, w); err != nil {
+			o.i.found(Problem{Code: keyProblem(err), User: user, Table: "user_keys", Detail: fmt.Sprintf("number %d", w.Number)})
+		}
+		return nil
+	})
+}
+
+func scanWrapped(scan func(...any) error) (id.ID, keys.Wrapped, error) {
+	var user id.ID
+	var number int64
+	var w keys.Wrapped
+	err := scan(&user, &w.MasterID, &number, &w.Bytes)
+	w.Number = uint32(number)
+	return user, w, err
+}
+
+func keyProblem(err error) string {
+	if errors.Is(err, keys.ErrMasterMissing) {
+		return "master_key_missing"
+	}
+	return "data_key_does_not_open"
+}
+
+// table opens all values of a table, user by user.
+func (o *opener) table(ctx context.Context, table string) error {
+	c := Columns[table]
+	o.user, o.own, o.stranger = id.Nil, nil, nil
+	sampled := map[string]bool{}
+	return o.each(ctx, `SELECT user_id, `+c.Record+`, `+strings.Join(c.Sealed, ", ")+` FROM `+table+` ORDER BY user_id`, nil,
+		func(scan func(...any) error) error {
+			var user, record id.ID
+			values := make([][]byte, len(c.Sealed))
+			dest := []any{&user, &record}
+			for n := range values {
+				dest = append(dest, &values[n])
+			}
+			if err := scan(dest...); err != nil {
+				return err
+			}
+			if user != o.user {
+				clear(sampled)
+				if err := o.turnTo(ctx, user); err != nil {
+					return err
+				}
+			}
+			for n, value := range values {
+				if value == nil {
+					continue
+				}
+				p := Problem{User: user, Record: record, Table: table, Detail: c.Sealed[n]}
+				if o.own == nil {
+					// One that does not open was told of with user_keys.
+					if o.keyless {
+						p.Code = "no_data_key"
+						o.i.found(p)
+					}
+					continue
+				}
+				if _, err := o.own.Open(table, c.Sealed[n], record, value); err != nil {
+					p.Code = "does_not_open"
+					o.i.found(p)
+					continue
+				}
+				o.opened++
+				if !sampled[c.Sealed[n]] {
+					sampled[c.Sealed[n]] = true
+					o.elsewhere(p, value)
+				}
+			}
+			return nil
+		})
+}
+
+// turnTo loads the keys of the next user; those of the last one become the
+// stranger's.
+func (o *opener) turnTo(ctx context.Context, user id.ID) error {
+	if o.own != nil {
+		o.stranger = o.own
+	}
+	o.user, o.own, o.keyless = user, nil, true
+	if o.stranger == nil {
+		other := id.New()
+		w, err := o.Ring.NewWrapped(other)
+		if err != nil {
+			return err
+		}
+		if o.stranger, err = o.Ring.Unwrap(other, w); err != nil {
+			return err
+		}
+	}
+	return o.each(ctx, wrappedColumns+` WHERE user_id = @user ORDER BY number DESC LIMIT 1`, pgx.NamedArgs{"user": user},
+		func(scan func(...any) error) error {
+			_, w, err := scanWrapped(scan)
+			if err != nil {
+				return err
+			}
+			o.keyless = false
+			o.own, _ = o.Ring.Unwrap(user, w) // dataKeys has told
+			return nil
+		})
+}
+
+// elsewhere proves that a value opens for nobody else and in no other place.
+func (o *opener) elsewhere(p Problem, value []byte) {
+	for _, try := range []struct {
+		code, table, column string
+		user                *keys.User
+		record              id.ID
+	}{
+		{"opens_for_another_user", p.Table, p.Detail, o.stranger, p.Record},
+		{"opens_in_another_record", p.Table, p.Detail, o.own, id.New()},
+		{"opens_in_another_column", p.Table, "another_" + p.Detail, o.own, p.Record},
+		{"opens_in_another_table", "another_" + p.Table, p.Detail, o.own, p.Record},
+	} {
+		if _, err := try.user.Open(try.table, try.column, try.record, value); errors.Is(err, seal.ErrSealed) {
+			o.refused++
+			continue
+		}
+		p.Code = try.code
+		o.i.found(p)
+	}
+}
