@@ -202,7 +202,7 @@ func (r *Reconciler) pending(ctx context.Context, actor database.Actor, d dueRow
 	// last URL is dead for good.
 	var waits int64
 	err = r.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Affected(&waits, `UPDATE documents SET next_due_at = LEAST(upload_expires_at + @grace + interval '1 second',
+		b.Affected(&waits, `UPDATE documents SET next_due_at = LEAST(upload_expires_at + @grace::interval + interval '1 second',
 		     clock_timestamp() + GREATEST(interval '1 minute', clock_timestamp() - created_at))
 		   WHERE id = @id AND user_id = app_user() AND status = 'pending' AND next_due_at <= clock_timestamp()`,
 			database.Args{"id": d.document, "grace": upload.Grace})

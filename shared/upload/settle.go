@@ -150,7 +150,7 @@ func (s *Settler) Abort(ctx context.Context, actor database.Actor, document id.I
 
 // Expire ends a pending upload whose last URL has been invalid for [Grace].
 func (s *Settler) Expire(ctx context.Context, user, document id.ID) error {
-	return s.end(ctx, database.OnBehalfOf(user), document, audit.UploadExpired, `upload_expires_at < clock_timestamp() - @grace`)
+	return s.end(ctx, database.OnBehalfOf(user), document, audit.UploadExpired, `upload_expires_at < clock_timestamp() - @grace::interval`)
 }
 
 func (s *Settler) end(ctx context.Context, actor database.Actor, document id.ID, action audit.Action, guard string) error {
@@ -164,11 +164,17 @@ func (s *Settler) end(ctx context.Context, actor database.Actor, document id.ID,
 		return err
 	}
 	if !moved {
-		switch row.status {
-		case vault.Pending, vault.Expired, vault.Rejected:
+		// Its status from before may be that of before the winner.
+		switch status, err := s.now(ctx, actor, document, nil); {
+		case err != nil:
+			return err
+		case status == vault.Pending, status == vault.Expired, status == vault.Rejected:
 			return nil
+		case status == vault.Purging:
+			return vault.ErrNoDocument
+		default:
+			return fault.New(fault.WrongState, "The upload is complete. Delete the document instead.").With("document_status", status)
 		}
-		return fault.New(fault.WrongState, "The upload is complete. Delete the document instead.").With("document_status", row.status)
 	}
 	if err := s.store.Delete(ctx, row.key); err != nil {
 		// The upload has ended; the bytes, if there are any, go with its row.

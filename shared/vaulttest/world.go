@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,8 @@ type World struct {
 	Server *httptest.Server
 	Vars   map[string]string
 
-	signer *auth.Signer
+	signer  *auth.Signer
+	allowed []string // parts of error lines that the test expects
 	mu     sync.Mutex
 	once   map[string]any // constructed workers and schedules
 }
@@ -66,6 +68,7 @@ func New(t testing.TB, vars map[string]string, provide ...func(env *host.Env)) *
 		w.Vars[name] = value
 	}
 	w.Env, w.Log = hosttest.Env(t, w.Vars)
+	t.Cleanup(func() { w.checkLog(t) })
 	for _, p := range provide {
 		p(w.Env)
 	}
@@ -79,6 +82,25 @@ func New(t testing.TB, vars map[string]string, provide ...func(env *host.Env)) *
 		t.Fatalf("open signer: %v", err)
 	}
 	return w
+}
+
+// Allow says that the log may hold errors with this text; any other line of
+// level ERROR fails the test.
+func (w *World) Allow(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.allowed = append(w.allowed, text)
+}
+
+func (w *World) checkLog(t testing.TB) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for line := range strings.Lines(w.Log.String()) {
+		expected := slices.ContainsFunc(w.allowed, func(text string) bool { return strings.Contains(line, text) })
+		if strings.Contains(line, `"level":"ERROR"`) && !expected {
+			t.Errorf("an error was logged: %s", line)
+		}
+	}
 }
 
 // Vars are the variables of a vault on a test's database and its own buckets:
