@@ -320,7 +320,7 @@ func (f *file) fail(ctx context.Context, err error) {
 	var halted *stopped
 	switch {
 	case ctx.Err() != nil:
-		r.Code, r.Detail = "interrupted", "interrupted; run the same command again to go on"
+		r.Code, r.Detail = "interrupted", "run the same command again to go on"
 	case errors.As(err, &halted):
 		r.Code, r.Detail = halted.code, halted.detail
 	case errors.Is(err, errChanged):

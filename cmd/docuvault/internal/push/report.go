@@ -110,6 +110,9 @@ var colours = map[Status]string{Uploaded: "32", InTrash: "33", Skipped: "33", Fa
 // line is a result for people.
 func (o Output) line(r Result) string {
 	word := words[r.Status]
+	if r.Code == "interrupted" {
+		word = "interrupted "
+	}
 	if c := colours[r.Status]; o.Colour && c != "" {
 		word = "\x1b[" + c + "m" + word + "\x1b[0m"
 	}

@@ -40,6 +40,7 @@ func TestLinesForPeople(t *testing.T) {
 	for want, r := range map[string]Result{
 		"uploaded      a.pdf  (2.0 KiB, 0.5 s)":                 {Path: "a.pdf", Size: 2048, Status: Uploaded, Seconds: 0.5},
 		"already here  b":                                       {Path: "b", Status: AlreadyHere},
+		"interrupted   g: run again":                            {Path: "g", Status: Failed, Code: "interrupted", Detail: "run again"},
 		"FAILED        c: permission denied":                    {Path: "c", Status: Failed, Detail: "permission denied"},
 		"uploaded      d  (0 B, 0.0 s)  ready (invoice)":        {Path: "d", Status: Uploaded, Document: &client.Document{Status: "ready", Topic: "invoice"}},
 		"skipped       evil\uFFFD[2J\uFFFD.txt: a pipe":         {Path: "evil\x1b[2J\u202e.txt", Status: Skipped, Detail: "a pipe"},
@@ -78,6 +79,7 @@ func TestBars(t *testing.T) {
 	empty.Set(0)
 	empty.End()
 	screen.Done(Result{Path: "b", Status: Skipped})
+	screen.(*bars).counting.Wait()
 	screen.Close(Summary{Files: 2})
 	if got := results.String(); !strings.Contains(got, "uploaded      a") || !strings.Contains(got, "skipped       b") {
 		t.Errorf("%q", got)
