@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/jackc/pgx/v5"
 
 	"docuvault/cmd/docuvault/internal/embedded"
 	"docuvault/db/migrate"
@@ -79,45 +76,4 @@ func (c *functionsCmd) Run() error {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", fn.Name, fn.Trigger.Kind(), fn.Trigger.Source())
 	}
 	return w.Flush()
-}
-
-type adminCmd struct {
-	Create adminCreateCmd `cmd:"" help:"Make an existing account an administrator. An administrator counts bytes and closes accounts, and reads nothing."`
-}
-
-type adminCreateCmd struct {
-	operator
-	Email string `arg:"" help:"Address of an account that has registered."`
-}
-
-// Run gives an account the role admin: the one place where users.role is
-// written.
-func (c *adminCreateCmd) Run(ctx context.Context) error {
-	dsn, err := c.dsn()
-	if err != nil {
-		return err
-	}
-	conn, err := pgx.Connect(ctx, dsn.Reveal())
-	if err != nil {
-		return errors.New("cannot connect as docuvault_migrate: is the database running, and DATABASE_MIGRATE_URL right?")
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	email := strings.ToLower(strings.TrimSpace(c.Email))
-	tag, err := conn.Exec(ctx, `UPDATE users SET role = 'admin' WHERE email = $1 AND role <> 'admin'`, email)
-	if err != nil {
-		return fmt.Errorf("make %s an administrator: %w", email, err)
-	}
-	if tag.RowsAffected() == 1 {
-		fmt.Fprintf(os.Stderr, "%s is an administrator now.\n", email)
-		return nil
-	}
-	var there bool
-	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE email = $1)`, email).Scan(&there); err != nil {
-		return fmt.Errorf("look for %s: %w", email, err)
-	}
-	if !there {
-		return fmt.Errorf("there is no account %s: register it first, then call this again", email)
-	}
-	fmt.Fprintf(os.Stderr, "%s is an administrator already.\n", email)
-	return nil
 }

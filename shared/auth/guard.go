@@ -82,7 +82,7 @@ func NetworkOf(addr netip.Addr) string {
 		bits = 24
 	}
 	prefix, err := addr.Prefix(bits)
-	if err != nil {
+	if err != nil || !prefix.IsValid() { // the prefix of no address is no error
 		return ""
 	}
 	return prefix.String()
