@@ -337,6 +337,19 @@ func TestCookieNameOverHTTPS(t *testing.T) {
 	}
 }
 
+// After a restore the database may be behind its clients: that is no theft.
+func TestTokenOfAGenerationToCome(t *testing.T) {
+	t.Parallel()
+	v := open(t, nil)
+	c := v.SignUp(t, "a@example.org")
+	c.Refresh(t).JSON(t, http.StatusOK, nil)
+	v.DB.Exec(t, `UPDATE sessions SET generation = 1, first_used_at = NULL`)
+	c.Refresh(t).Problem(t, fault.RefreshInvalid)
+	if n := dbtest.Query1[int](t, v.DB, `SELECT (SELECT count(*) FROM alerts) + (SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL OR generation <> 1)`); n != 0 {
+		t.Error("the session was changed, or somebody alarmed")
+	}
+}
+
 // A session of a user who is gone is invalid, not an error of ours.
 func TestDeletedUser(t *testing.T) {
 	t.Parallel()
