@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/shared/pgserver"
+	"docuvault/shared/testenv"
 	"docuvault/test/sample"
 	"docuvault/test/throwaway"
 )
@@ -146,6 +148,9 @@ func documents(t *testing.T, v *throwaway.Vault, token string) []document {
 // start builds the program, starts a vault and registers a user.
 func start(t *testing.T) (string, *throwaway.Vault, throwaway.Account) {
 	t.Helper()
+	if _, err := pgserver.Find(t.Context(), 0); err != nil {
+		testenv.NotRun(t, "no PostgreSQL: "+err.Error())
+	}
 	dir, err := throwaway.Folder()
 	if err != nil {
 		t.Fatal(err)
