@@ -185,7 +185,7 @@ func (a *Analyst) suggest(ctx context.Context, actor database.Actor, u *keys.Use
 		return []vault.Suggestion{}, nil
 	}
 	found, err := provider.Suggest(ctx, ai.Request{
-		Text: text.Text, Language: text.Language, Topics: names.list, Learned: learned, Keyer: u.SearchToken,
+		Text: text.Text, Language: text.Language, Topics: names.list, Learned: learned, Keyer: u.LearnToken,
 	})
 	if err != nil {
 		if ctx.Err() != nil {

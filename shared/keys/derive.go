@@ -19,6 +19,7 @@ const (
 	purposeSeal    = "seal values"
 	purposeLookup  = "look up names"
 	purposeSearch  = "search tokens"
+	purposeLearn   = "learned tokens"
 	purposeRequest = "idempotent requests"
 
 	// From a session key (SESSION_KEYS).

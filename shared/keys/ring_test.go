@@ -372,9 +372,12 @@ func TestKeyedHashes(t *testing.T) {
 		t.Errorf("NameKey = %s", got)
 	}
 	for range 10 { // the state is pooled
-		if got := u.SearchToken("versicherung"); got != goldenSearchToken || len(got) != SearchTokenSize {
+		if got := u.SearchToken("versicherung"); got != goldenSearchToken || len(got) != TokenSize {
 			t.Errorf("SearchToken = %s", got)
 		}
+	}
+	if u.LearnToken("versicherung") == u.SearchToken("versicherung") || u.LearnToken("a") == other.LearnToken("a") {
+		t.Error("learned tokens can be matched with search tokens, or across users")
 	}
 	if got := hex.EncodeToString(u.RequestHash([]byte("POST"), []byte("/v1/folders"), []byte("{}"))); got != goldenRequestHash {
 		t.Errorf("RequestHash = %s", got)

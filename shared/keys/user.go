@@ -17,9 +17,9 @@ import (
 	"docuvault/shared/seal"
 )
 
-// SearchTokenSize is the length of a keyed search token in characters (72 bits
-// of an HMAC-SHA256).
-const SearchTokenSize = 12
+// TokenSize is the length of a keyed token in characters (72 bits of an
+// HMAC-SHA256).
+const TokenSize = 12
 
 // User holds what is derived from one user's data key. It never prints, and
 // none of its keys can be read back. It is safe for concurrent use.
@@ -27,9 +27,24 @@ type User struct {
 	id              id.ID
 	sealing         seal.Key
 	lookup, request hidden
-	// A document has up to some 100,000 tokens; a pooled HMAC keeps its keyed
-	// inner and outer state.
-	search *sync.Pool
+	search, learn   tokenizer
+}
+
+// tokenizer keys tokens. A document has up to some 100,000 of them; a pooled
+// HMAC keeps its keyed inner and outer state.
+type tokenizer struct{ pool *sync.Pool }
+
+func newTokenizer(key *[KeySize]byte) tokenizer {
+	return tokenizer{&sync.Pool{New: func() any { return hmac.New(sha256.New, key[:]) }}}
+}
+
+func (t tokenizer) token(word string) string {
+	h := t.pool.Get().(hash.Hash)
+	defer t.pool.Put(h)
+	h.Reset()
+	_, _ = io.WriteString(h, word)
+	var sum [sha256.Size]byte
+	return base64.RawURLEncoding.EncodeToString(h.Sum(sum[:0])[:TokenSize*3/4])
 }
 
 func newUser(user id.ID, number uint32, dek *[KeySize]byte) (*User, error) {
@@ -37,13 +52,13 @@ func newUser(user id.ID, number uint32, dek *[KeySize]byte) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	search := derive(dek, purposeSearch)
 	return &User{
 		id:      user,
 		sealing: sealing,
 		lookup:  hide(derive(dek, purposeLookup)),
 		request: hide(derive(dek, purposeRequest)),
-		search:  &sync.Pool{New: func() any { return hmac.New(sha256.New, search[:]) }},
+		search:  newTokenizer(derive(dek, purposeSearch)),
+		learn:   newTokenizer(derive(dek, purposeLearn)),
 	}, nil
 }
 
@@ -94,16 +109,13 @@ func foldName(name string) string {
 	return norm.NFC.String(cases.Fold().String(strings.ToLower(decomposed)))
 }
 
-// SearchToken returns the keyed form of one search token: [SearchTokenSize]
+// SearchToken returns the keyed form of one search token: [TokenSize]
 // characters A-Z, a-z, 0-9, - and _.
-func (u *User) SearchToken(token string) string {
-	h := u.search.Get().(hash.Hash)
-	defer u.search.Put(h)
-	h.Reset()
-	_, _ = io.WriteString(h, token)
-	var sum [sha256.Size]byte
-	return base64.RawURLEncoding.EncodeToString(h.Sum(sum[:0])[:SearchTokenSize*3/4])
-}
+func (u *User) SearchToken(token string) string { return u.search.token(token) }
+
+// LearnToken is SearchToken for what the classifier counts, under a key of its
+// own: its rows cannot be matched with the search index.
+func (u *User) LearnToken(token string) string { return u.learn.token(token) }
 
 // RequestHash returns the 32 bytes by which a repeated request is recognised
 // (Idempotency-Key): an HMAC-SHA256 over the parts, each with its length.

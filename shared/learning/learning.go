@@ -127,7 +127,7 @@ func (l *Learner) tokens(ctx context.Context, actor database.Actor, document id.
 
 // features are sorted, so that statements lock rows in one order.
 func features(u *keys.User, text, language string) []string {
-	return slices.Sorted(maps.Keys(ai.Features(text, language, u.SearchToken)))
+	return slices.Sorted(maps.Keys(ai.Features(text, language, u.LearnToken)))
 }
 
 // target is the topic that document d should count for.
