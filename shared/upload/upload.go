@@ -281,10 +281,10 @@ func (u *Uploads) refusal(ctx context.Context, actor database.Actor, size int64)
 func duplicate(d vault.Document) error {
 	detail := "You already have this document."
 	switch d.Status {
+	case vault.Purging: // it is not to be kept: the client tries again, and then it is gone
+		return fault.New(fault.Unavailable, "A document with these bytes is being deleted for good. Try again in a moment.").With("retry_after", 5)
 	case vault.Trashed:
 		detail = "You already have this document, in the trash. Restore it from there."
-	case vault.Purging:
-		detail = "This document is being deleted for good. Try again in a moment."
 	}
 	return fault.New(fault.DuplicateDocument, detail).
 		With("document_id", d.ID).With("filename", d.Filename).With("trashed", d.Status == vault.Trashed)

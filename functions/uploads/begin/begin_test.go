@@ -120,9 +120,12 @@ func TestBeginOfBytesThatAreStored(t *testing.T) {
 	if b := w.User(t).Begin(t, "a.txt", "text/plain", content); b.Document.ID == d.ID {
 		t.Error("a document crossed users")
 	}
-	// For good: its bytes can come again at once when its row is gone.
+	// For good: its bytes can come again at once when its row is gone. Until
+	// then nobody may believe that the vault keeps them.
 	u.Call(t, http.MethodDelete, "/v1/documents/"+d.ID.String()+"?permanent=true", nil).JSON(t, http.StatusNoContent, nil)
-	begin(t, u, again).Problem(t, fault.DuplicateDocument)
+	if p := begin(t, u, again).Problem(t, fault.Unavailable); p["retry_after"] != float64(5) {
+		t.Errorf("got %v", p)
+	}
 	if err := w.Deliver(t, "purge", u.Job(d.ID)); err != nil {
 		t.Fatal(err)
 	}
