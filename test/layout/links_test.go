@@ -47,7 +47,7 @@ var gates = []struct {
 	},
 	{
 		what:    "text analysis",
-		modules: []string{"github.com/blevesearch/bleve"},
+		modules: []string{"github.com/blevesearch"},
 		through: []string{"shared/lexeme", "shared/analysis", "shared/learning", "shared/ai"},
 	},
 	{
