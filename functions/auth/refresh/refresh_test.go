@@ -118,6 +118,7 @@ func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	v := open(t, map[string]string{"REFRESH_GRACE": "0s"})
 	c := v.SignUp(t, "a@example.org")
+	use(t, c) // that the generation before was used does not matter
 	lost := c.Copy()
 	lost.Refresh(t).JSON(t, http.StatusOK, nil)
 	earlier(t, v, "23 hours 59 minutes")
