@@ -189,40 +189,51 @@ func emit(text string, start, end int, rules *rules, yield func(Word) bool) bool
 	if !split {
 		return true
 	}
-	for from := start; from < end; {
-		r, size := utf8.DecodeRuneInString(text[from:])
-		if !isWordRune(r) {
-			from += size
-			continue
-		}
-		to := from
-		for to < end {
-			r, size := utf8.DecodeRuneInString(text[to:])
-			if r == '\u00AD' {
-				if next := lineJoin(text, to+size, 'a'); next != 0 && next <= end {
-					to = next
-					continue
-				}
-			} else if !isWordRune(r) {
-				next := 0
-				if r == '-' {
-					next = lineJoin(text, to+size, 'a')
-				}
-				if next == 0 || next > end {
-					break
-				}
-				to = next
-				continue
-			}
-			to += size
-		}
+	for from, to := range parts(text, start, end) {
 		token, stop := rules.token(unbroken(text[from:to]))
 		if token != "" && !yield(Word{Token: token, Surface: text[from:to], Start: from, End: to, Stop: stop, Part: true}) {
 			return false
 		}
-		from = to
 	}
 	return true
+}
+
+// parts yields where the parts of a word with separators begin and end.
+func parts(text string, start, end int) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for from := start; from < end; {
+			r, size := utf8.DecodeRuneInString(text[from:])
+			if !isWordRune(r) {
+				from += size
+				continue
+			}
+			to := from
+			for to < end {
+				r, size := utf8.DecodeRuneInString(text[to:])
+				if r == '\u00AD' {
+					if next := lineJoin(text, to+size, 'a'); next != 0 && next <= end {
+						to = next
+						continue
+					}
+				} else if !isWordRune(r) {
+					next := 0
+					if r == '-' {
+						next = lineJoin(text, to+size, 'a')
+					}
+					if next == 0 || next > end {
+						break
+					}
+					to = next
+					continue
+				}
+				to += size
+			}
+			if !yield(from, to) {
+				return
+			}
+			from = to
+		}
+	}
 }
 
 // plain reports whether a surface has nothing but letters and digits.
