@@ -103,10 +103,11 @@ CREATE FUNCTION public.audit_write(in_actor text, in_action text, in_target uuid
     LANGUAGE plpgsql
     AS $$
 DECLARE
-  entry bigint;
+  -- Not by RETURNING, which wants to see the row: the system's own are seen by nobody.
+  entry bigint := nextval('audit_log_id_seq');
 BEGIN
-  INSERT INTO audit_log (user_id, actor, action, target, metadata, personal_mac)
-    VALUES (app_user(), in_actor, in_action, in_target, in_metadata, in_mac) RETURNING id INTO entry;
+  INSERT INTO audit_log (id, user_id, actor, action, target, metadata, personal_mac)
+    VALUES (entry, app_user(), in_actor, in_action, in_target, in_metadata, in_mac);
   IF in_personal IS NOT NULL THEN
     INSERT INTO audit_personal (audit_id, user_id, salt, personal) VALUES (entry, app_user(), in_salt, in_personal);
   END IF;
@@ -427,6 +428,22 @@ END $$;
 
 
 ALTER FUNCTION public.require_lease(in_document uuid, in_fence bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: require_text(uuid, bytea); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.require_text(in_document uuid, in_stamp bytea) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF (SELECT sha256(sealed) FROM texts WHERE document_id = in_document AND user_id = app_user()) IS DISTINCT FROM in_stamp THEN
+    RAISE EXCEPTION 'another text' USING ERRCODE = 'DV409';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.require_text(in_document uuid, in_stamp bytea) OWNER TO docuvault_migrate;
 
 --
 -- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -2403,6 +2420,14 @@ GRANT ALL ON FUNCTION public.require_folder(in_folder uuid) TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION require_text(in_document uuid, in_stamp bytea); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) TO docuvault_app;
 
 
 --

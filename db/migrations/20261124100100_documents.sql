@@ -226,7 +226,18 @@ BEGIN
   END IF;
 END $$;
 
+-- Holds that a document's text is the one that the caller read: DV409 when it
+-- was replaced. The stamp is the SHA-256 of the sealed text, NULL for none.
+CREATE FUNCTION require_text(in_document uuid, in_stamp bytea) RETURNS void
+  LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT sha256(sealed) FROM texts WHERE document_id = in_document AND user_id = app_user()) IS DISTINCT FROM in_stamp THEN
+    RAISE EXCEPTION 'another text' USING ERRCODE = 'DV409';
+  END IF;
+END $$;
+
 -- migrate:down
+DROP FUNCTION require_text(uuid, bytea);
 DROP FUNCTION require_lease(uuid, bigint);
 DROP FUNCTION require_folder(uuid);
 DROP FUNCTION ensure_folder(uuid, uuid[], bytea[], bytea[]);

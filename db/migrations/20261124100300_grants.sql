@@ -23,7 +23,7 @@ CREATE POLICY system_writes ON audit_log FOR INSERT TO docuvault_app
   WITH CHECK (user_id IS NULL AND NULLIF(current_setting('app.user_id', true), '') IS NULL);
 
 GRANT EXECUTE ON FUNCTION app_user(), check_session(uuid, bigint), check_reauth(uuid), login_lookup(text),
-  lock_document(uuid, bigint), ensure_folder(uuid, uuid[], bytea[], bytea[]), require_folder(uuid), require_lease(uuid, bigint),
+  lock_document(uuid, bigint), ensure_folder(uuid, uuid[], bytea[], bytea[]), require_folder(uuid), require_lease(uuid, bigint), require_text(uuid, bytea),
   audit_write(text, text, uuid, jsonb, bytea, bytea, text),
   due_documents(integer), unknown_objects(text[]), user_ids(uuid, integer) TO docuvault_app;
 

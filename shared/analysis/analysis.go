@@ -101,7 +101,7 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 	}
 	if extend != nil {
 		if err := extend(ctx, lease); err != nil {
-			return errors.Join(err, a.release(ctx, actor, c))
+			return errors.Join(err, a.release(ctx, actor, c, err))
 		}
 	}
 	err = a.work(ctx, actor, c)
@@ -111,7 +111,7 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 	case fault.CodeOf(err) == fault.WrongState:
 		return nil // the lease is over: another attempt, the trash or the purge has the row
 	default:
-		return errors.Join(err, a.release(ctx, actor, c))
+		return errors.Join(err, a.release(ctx, actor, c, err))
 	}
 }
 
@@ -132,19 +132,13 @@ func (a *Analyst) claim(ctx context.Context, actor database.Actor, document id.I
 }
 
 // release gives the document back after an attempt that failed for our reasons,
-// so that the next delivery of the message can try again at once.
-func (a *Analyst) release(ctx context.Context, actor database.Actor, c claim) error {
+// so that the next delivery of the message can try again at once. An outage is
+// not the document's fault and does not count as an attempt.
+func (a *Analyst) release(ctx context.Context, actor database.Actor, c claim, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err := a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
-		b.Exec(`UPDATE documents SET status = 'stored', next_due_at = clock_timestamp() + interval '1 minute'
-		         WHERE id = @id AND user_id = app_user() AND status = 'processing' AND fence = @fence`,
-			database.Args{"id": c.document, "fence": c.fence})
-	})
-	if err != nil {
-		return fmt.Errorf("release document: %w", err)
-	}
-	return nil
+	_, _, err := a.vault.EndAttempt(ctx, actor, c.document, &c.fence, fault.CodeOf(cause) == fault.Unavailable)
+	return err
 }
 
 // work reads the object and finishes the document. An error is worth another
@@ -171,7 +165,7 @@ func (a *Analyst) work(ctx context.Context, actor database.Actor, c claim) error
 // suggest asks the user's provider. A provider that fails does not fail the
 // analysis: the text is worth having without suggestions.
 func (a *Analyst) suggest(ctx context.Context, actor database.Actor, u *keys.User, c claim, text extract.Result) ([]vault.Suggestion, error) {
-	names, err := a.topics(ctx, actor)
+	names, err := a.topics(ctx, actor, u)
 	if err != nil || text.Text == "" || c.provider == "none" {
 		return []vault.Suggestion{}, err
 	}
@@ -215,21 +209,22 @@ type topicNames struct {
 	name map[string]string // id or slug -> name
 }
 
-func (a *Analyst) topics(ctx context.Context, actor database.Actor) (topicNames, error) {
+func (a *Analyst) topics(ctx context.Context, actor database.Actor, u *keys.User) (topicNames, error) {
 	own, err := a.vault.Topics(ctx, actor)
 	if err != nil {
 		return topicNames{}, err
 	}
 	t := topicNames{name: map[string]string{}}
-	starter := map[string]bool{}
+	// By the key under which names are one: "Invoice" is the starter too.
+	starter := map[string]string{}
 	for _, slug := range ai.StarterTopics {
-		starter[slug] = true
+		starter[string(u.NameKey(slug))] = slug
 	}
 	taken := map[string]bool{}
 	for topic, name := range own {
 		entry := ai.Topic{ID: topic.String(), Name: name}
-		if starter[name] {
-			entry.Starter, taken[name] = name, true
+		if slug, ok := starter[string(u.NameKey(name))]; ok {
+			entry.Starter, taken[slug] = slug, true
 		}
 		t.list = append(t.list, entry)
 		t.name[entry.ID] = name
@@ -258,23 +253,26 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 	if err != nil {
 		return err
 	}
-	old, oldLanguage, err := a.vault.TextForLearning(ctx, actor, u, c.document)
+	old, err := a.vault.TextForLearning(ctx, actor, u, c.document)
 	if err != nil {
 		return err
+	}
+	var topic vault.TopicName
+	if name, ok := best(suggestions); ok {
+		if topic, err = vault.SealTopic(u, name); err != nil {
+			return err
+		}
 	}
 	args := database.Args{
 		"id": c.document, "fence": c.fence, "sniffed": r.sniffed, "suggestions": sealedSuggestions,
 		"text": sealedText, "source": string(r.text.Source), "truncated": r.text.Truncated,
 		"pages": positive(r.text.Pages), "language": r.text.Language,
-		"topic_key": []byte(nil), "topic_source": c.provider,
+		"topic_key": topic.Key(), "topic_source": c.provider,
 	}
 	entry := audit.Entry{Action: audit.Analyzed, Target: c.document, Metadata: map[string]any{"source": string(r.text.Source)}}
-	var topicErr error
-	err = a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+	return a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		b.Exec(`SELECT require_lease(@id, @fence)`, args)
-		if topic, ok := best(suggestions); ok {
-			args["topic_key"], topicErr = vault.EnsureTopic(b, u, topic)
-		}
+		topic.Ensure(b)
 		b.Exec(`INSERT INTO texts (document_id, user_id, sealed, source, truncated) VALUES (@id, app_user(), @text, @source, @truncated)
 		        ON CONFLICT (document_id) DO UPDATE SET sealed = EXCLUDED.sealed, source = EXCLUDED.source, truncated = EXCLUDED.truncated`, args)
 		b.Exec(`WITH topic AS (SELECT (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key) AS id),
@@ -284,9 +282,8 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 		            topic_source = CASE WHEN d.topic_source = 'user' THEN 'user' WHEN topic.id IS NOT NULL THEN @topic_source END
 		          FROM topic WHERE d.id = @id AND d.user_id = app_user() RETURNING d.id)
 		        SELECT `+audit.Call+` FROM done`, entry.Into(ctx, actor, args))
-		learning.Replace(b, u, c.document, old, oldLanguage, r.text.Text, r.text.Language)
+		learning.Replace(b, u, c.document, old.Text, old.Language, r.text.Text, r.text.Language)
 	})
-	return errors.Join(topicErr, err)
 }
 
 // fail ends the analysis with a code; the document itself stays as it is.

@@ -28,7 +28,7 @@ type reading struct {
 // a code: the paper cannot be read, now or later. err is worth a retry.
 func (a *Analyst) read(ctx context.Context, c claim) (r reading, failure string, err error) {
 	r.text.Source = extract.SourceNone
-	body, _, err := a.store.Get(ctx, c.key)
+	body, info, err := a.store.Get(ctx, c.key)
 	if errors.Is(err, storage.ErrNotFound) {
 		return r, objectMissing, nil
 	}
@@ -36,6 +36,9 @@ func (a *Analyst) read(ctx context.Context, c claim) (r reading, failure string,
 		return r, "", fmt.Errorf("read object: %w", err)
 	}
 	defer func() { _ = body.Close() }() // nothing was written
+	if info.Size != c.size || info.SHA256 != nil && !bytes.Equal(info.SHA256, c.sha) {
+		return r, bytesChanged, nil
+	}
 
 	head := make([]byte, min(c.size, mediatype.HeadSize))
 	if _, err := io.ReadFull(body, head); err != nil {

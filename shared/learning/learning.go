@@ -15,6 +15,7 @@ import (
 
 	"docuvault/shared/ai"
 	"docuvault/shared/database"
+	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/keys"
@@ -35,30 +36,44 @@ func open(env *host.Env) (*Learner, error) {
 	return &Learner{vault: v}, nil
 }
 
-// Learn prepares the statements that make the document count for the topic it
-// has when they run: behind a change of topic, in the same batch. It returns
-// fault.NotFound. A document without text teaches nothing.
-func (l *Learner) Learn(ctx context.Context, actor database.Actor, document id.ID) (func(b *database.Batch), error) {
-	tokens, err := l.tokens(ctx, actor, document)
-	if err != nil {
-		return nil, err
+// Change is [vault.Vault.Change] for a change of topic, and makes the document
+// count for the topic that it then has, in the same transaction. A document
+// without text teaches nothing. Besides the faults of Change it returns
+// fault.Unavailable when the text was replaced again and again meanwhile.
+func (l *Learner) Change(ctx context.Context, actor database.Actor, document id.ID, version *int64, c vault.Changes) (vault.Document, error) {
+	for range 3 {
+		tokens, stamp, err := l.tokens(ctx, actor, document)
+		if err != nil {
+			return vault.Document{}, err
+		}
+		d, err := l.vault.Change(ctx, actor, document, version, c, func(b *database.Batch) {
+			b.Exec(`SELECT require_text(@id, @stamp)`, database.Args{"id": document, "stamp": stamp})
+			move(b, document, tokens, false)
+		})
+		if fault.CodeOf(err) != fault.WrongState {
+			return d, err
+		}
 	}
-	return func(b *database.Batch) { move(b, document, tokens, false) }, nil
+	return vault.Document{}, fault.New(fault.Unavailable, "The document is being analyzed just now. Try again in a moment.")
 }
 
-// Forget takes a document out of the counts, before it is deleted. It may be
-// called any number of times.
+// Forget takes a purging document out of the counts, before it is deleted; one
+// in another state is left alone. It may be called any number of times.
 func (l *Learner) Forget(ctx context.Context, actor database.Actor, document id.ID) error {
 	var learned bool
 	var topic id.ID
 	err := l.vault.DB().Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&learned, `SELECT learned_topic_id FROM documents WHERE id = @id AND user_id = app_user() AND learned_topic_id IS NOT NULL`,
+		b.Maybe(&learned, `SELECT learned_topic_id FROM documents WHERE id = @id AND user_id = app_user()
+		   AND status = 'purging' AND learned_topic_id IS NOT NULL`,
 			database.Args{"id": document}, &topic)
 	})
 	if err != nil || !learned {
 		return err
 	}
-	tokens, err := l.tokens(ctx, actor, document)
+	tokens, _, err := l.tokens(ctx, actor, document)
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil // deleted meanwhile
+	}
 	if err != nil {
 		return err
 	}
@@ -72,7 +87,7 @@ func (l *Learner) Forget(ctx context.Context, actor database.Actor, document id.
 // new: what the old text taught is taken back, the new one counts for the topic
 // that a person gave, if any.
 func Replace(b *database.Batch, u *keys.User, document id.ID, oldText, oldLanguage, newText, newLanguage string) {
-	if oldText != "" && oldText != newText {
+	if oldText != "" && (oldText != newText || oldLanguage != newLanguage) {
 		move(b, document, features(u, oldText, oldLanguage), true)
 	}
 	move(b, document, features(u, newText, newLanguage), false)
@@ -112,17 +127,18 @@ func (l *Learner) Recall(ctx context.Context, actor database.Actor, u *keys.User
 	return learned, nil
 }
 
-// tokens returns the keyed tokens by which a document is learned.
-func (l *Learner) tokens(ctx context.Context, actor database.Actor, document id.ID) ([]string, error) {
+// tokens returns the keyed tokens by which a document is learned, and the stamp
+// of the text that they are from.
+func (l *Learner) tokens(ctx context.Context, actor database.Actor, document id.ID) (tokens []string, stamp []byte, err error) {
 	u, err := l.vault.Keys(ctx, actor)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	text, language, err := l.vault.TextForLearning(ctx, actor, u, document)
+	text, err := l.vault.TextForLearning(ctx, actor, u, document)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return features(u, text, language), nil
+	return features(u, text.Text, text.Language), text.Stamp, nil
 }
 
 // features are sorted, so that statements lock rows in one order.

@@ -19,6 +19,9 @@ type Record struct{ Bucket, Key string }
 // ErrMalformed says that a body is no notification at all.
 var ErrMalformed = errors.New("notification: not a bucket notification")
 
+// maxKey is the length of the longest key that S3 has, in bytes.
+const maxKey = 1024
+
 type message struct {
 	Event   string      `json:"Event"` // "s3:TestEvent", without Records
 	Records *[]s3Record `json:"Records"`
@@ -57,7 +60,7 @@ func Parse(body []byte) ([]Record, error) {
 			continue
 		}
 		key, err := url.QueryUnescape(r.S3.Object.Key)
-		if err != nil || key == "" || r.S3.Bucket.Name == "" {
+		if err != nil || key == "" || len(key) > maxKey || r.S3.Bucket.Name == "" {
 			return nil, ErrMalformed
 		}
 		out = append(out, Record{Bucket: r.S3.Bucket.Name, Key: key})

@@ -34,10 +34,6 @@ const (
 	maxUsers   = 1000  // recounted
 )
 
-// MaxAttempts is how often a document's analysis is begun before it counts as
-// failed.
-const MaxAttempts = 5
-
 // OrphanGrace is how old an object without a row has to be before it is
 // removed: longer than any upload can be on its way.
 const OrphanGrace = 24 * time.Hour
@@ -163,7 +159,8 @@ func (r *Reconciler) handle(ctx context.Context, d dueRow, report *Report) error
 	case vault.Processing:
 		return r.abandoned(ctx, actor, d, report)
 	case vault.Trashed:
-		if err := r.vault.BeginPurge(ctx, actor, d.document); err != nil {
+		over, err := r.vault.EmptyTrash(ctx, d.user, d.document)
+		if err != nil || !over {
 			return err
 		}
 		report.Purged++
@@ -216,20 +213,11 @@ func (r *Reconciler) pending(ctx context.Context, actor database.Actor, d dueRow
 // abandoned takes a document back from a worker whose lease is over, and gives
 // up on one that was begun too often.
 func (r *Reconciler) abandoned(ctx context.Context, actor database.Actor, d dueRow, report *Report) error {
-	var status vault.Status
-	var moved bool
-	err := r.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&moved, `UPDATE documents SET
-		     status = CASE WHEN attempts >= @max THEN 'failed' ELSE 'stored' END,
-		     failure = CASE WHEN attempts >= @max THEN 'analysis_failed' END,
-		     next_due_at = CASE WHEN attempts < @max THEN clock_timestamp() + interval '5 minutes' END
-		   WHERE id = @id AND user_id = app_user() AND status = 'processing' AND next_due_at <= clock_timestamp()
-		   RETURNING status`, database.Args{"id": d.document, "max": MaxAttempts}, &status)
-	})
+	moved, failed, err := r.vault.EndAttempt(ctx, actor, d.document, nil, false)
 	switch {
 	case err != nil || !moved:
 		return err
-	case status == vault.Failed:
+	case failed:
 		report.Failed++
 		return nil
 	default:

@@ -48,41 +48,41 @@ func (v *Vault) Change(ctx context.Context, actor database.Actor, document id.ID
 			return Document{}, err
 		}
 	}
-	if len(changed) == 0 && !c.Topic.Present {
+	var topic TopicName
+	if c.Topic.Present {
+		changed = append(changed, "topic")
+		set = append(set, `topic_id = (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key)`, `topic_source = @topic_source`)
+		args["topic_key"], args["topic_source"] = []byte(nil), (*string)(nil)
+		if !c.Topic.Null {
+			if topic, err = SealTopic(u, c.Topic.Value); err != nil {
+				return Document{}, err
+			}
+			args["topic_key"], args["topic_source"] = topic.Key(), "user"
+		}
+	}
+	if len(changed) == 0 && version == nil {
 		return v.Get(ctx, actor, document)
 	}
 
 	var r row
-	var topicErr error
 	err = v.db.Do(ctx, actor, func(b *database.Batch) {
 		b.Exec(`SELECT lock_document(@id, @version)`, args)
-		if c.Topic.Present {
-			changed = append(changed, "topic")
-			set = append(set, "topic_id = NULL", "topic_source = NULL")
-			if !c.Topic.Null {
-				var key []byte
-				if key, topicErr = EnsureTopic(b, u, c.Topic.Value); topicErr == nil {
-					args["topic_key"] = key
-					set = append(set[:len(set)-2], `topic_id = (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key)`, `topic_source = 'user'`)
-				}
-			}
-		}
+		topic.Ensure(b)
 		if c.Tags.Present {
 			tags.Replace(b, document)
 		}
-		entry := audit.Entry{Action: audit.DocumentChanged, Target: document, Metadata: map[string]any{"fields": changed}}
-		b.Exec(`WITH changed AS (UPDATE documents SET `+strings.Join(append(set, "user_id = user_id"), ", ")+`
+		if len(changed) > 0 {
+			entry := audit.Entry{Action: audit.DocumentChanged, Target: document, Metadata: map[string]any{"fields": changed}}
+			b.Exec(`WITH changed AS (UPDATE documents SET `+strings.Join(append(set, "user_id = user_id"), ", ")+`
 		         WHERE id = @id AND user_id = app_user() RETURNING id)
 		        SELECT `+audit.Call+` FROM changed`, entry.Into(ctx, actor, args))
+		}
 		if also != nil {
 			also(b)
 		}
 		b.One(`SELECT `+columns+` FROM documents d WHERE d.id = @id`, database.Args{"id": document}, r.fields()...)
 	})
-	switch {
-	case topicErr != nil:
-		return Document{}, topicErr
-	case err != nil:
+	if err != nil {
 		return Document{}, fmt.Errorf("change document: %w", err)
 	}
 	return r.open(u)

@@ -30,6 +30,14 @@ const (
 	Purging    Status = "purging"    // being deleted for good
 )
 
+// MaxAttempts is how often a document's analysis is begun before it counts as
+// failed. Attempts that an outage ended do not count.
+const MaxAttempts = 5
+
+// FailureAnalysis is the failure of a document whose analysis was begun
+// MaxAttempts times and never came to an end.
+const FailureAnalysis = "analysis_failed"
+
 // Document is a document as its owner sees it.
 type Document struct {
 	ID          id.ID  `json:"id" format:"uuid"`
@@ -180,9 +188,10 @@ func (r *row) open(u *keys.User) (Document, error) {
 // another user's.
 var ErrNoDocument = fault.New(fault.NotFound, "There is no such document.")
 
-// Get returns a document in any state. It returns fault.NotFound.
+// Get returns a document in any state but purging, which cannot be read any
+// more. It returns fault.NotFound.
 func (v *Vault) Get(ctx context.Context, actor database.Actor, document id.ID) (Document, error) {
-	return v.one(ctx, actor, `d.id = @id`, database.Args{"id": document})
+	return v.one(ctx, actor, `d.id = @id AND d.status <> 'purging'`, database.Args{"id": document})
 }
 
 // one returns the single document that a condition picks.

@@ -125,7 +125,7 @@ func (v *Vault) List(ctx context.Context, actor database.Actor, f Filter) (Page,
 	for i, s := range f.Statuses {
 		statuses[i] = string(s)
 	}
-	where := []string{"d.user_id = app_user()", "d.status = ANY (@statuses::text[])"}
+	where := []string{"d.user_id = app_user()", "d.status = ANY (@statuses::text[])", "d.status <> 'purging'"}
 	args := database.Args{"statuses": statuses, "limit": f.Limit + 1}
 	if f.Topic != "" {
 		where = append(where, "d.topic_id = (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic)")

@@ -192,22 +192,32 @@ func (t TagSet) Replace(b *database.Batch, document id.ID) {
 	        ON CONFLICT DO NOTHING`, args)
 }
 
-// EnsureTopic adds the statement that makes a topic unless there is one of
-// that name, and returns the key under which statements after it in the batch
-// find it: topics.name_key.
-func EnsureTopic(b *database.Batch, u *keys.User, name string) (key []byte, err error) {
-	name, err = cleanName("topic", name)
+// TopicName is the name of a topic, sealed and ready to be stored. The zero
+// TopicName is none.
+type TopicName struct{ named }
+
+// SealTopic cleans and seals a topic's name. It returns fault.ValidationFailed.
+func SealTopic(u *keys.User, name string) (TopicName, error) {
+	name, err := cleanName("topic", name)
 	if err != nil {
-		return nil, err
+		return TopicName{}, err
 	}
 	n, err := sealName(u, "topics", name)
-	if err != nil {
-		return nil, err
+	return TopicName{n}, err
+}
+
+// Key is topics.name_key, by which statements find the topic; nil for none.
+func (n TopicName) Key() []byte { return n.key }
+
+// Ensure adds the statement that makes the topic unless there is one of that
+// name.
+func (n TopicName) Ensure(b *database.Batch) {
+	if n.key == nil {
+		return
 	}
 	b.Exec(`INSERT INTO topics (id, user_id, name_key, name_sealed) VALUES (@id, app_user(), @key, @name)
 	        ON CONFLICT (user_id, name_key) DO NOTHING`,
 		database.Args{"id": n.id, "key": n.key, "name": n.sealed})
-	return n.key, nil
 }
 
 // Topics returns the user's topics by id, with their names opened.

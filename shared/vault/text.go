@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 
 	"docuvault/shared/database"
@@ -16,29 +17,39 @@ type Text struct {
 	Truncated bool   `json:"truncated" doc:"True when the paper had more than the 4 MiB that are kept."`
 }
 
-// TextForLearning returns text and language of a document in any state, also of
-// one that is being deleted; both empty when there is no text. It returns
+// Lesson is a text to learn from.
+type Lesson struct {
+	Text, Language string
+	// Stamp is for the SQL function require_text: nil without a text, and
+	// another one each time that a text is written.
+	Stamp []byte
+}
+
+// TextForLearning returns the text of a document in any state, also of one that
+// is being deleted; an empty text when there is none. It returns
 // fault.NotFound.
-func (v *Vault) TextForLearning(ctx context.Context, actor database.Actor, u *keys.User, document id.ID) (text, language string, err error) {
+func (v *Vault) TextForLearning(ctx context.Context, actor database.Actor, u *keys.User, document id.ID) (l Lesson, err error) {
 	var there bool
 	var sealed []byte
 	err = v.db.Do(ctx, actor, func(b *database.Batch) {
 		b.Maybe(&there, `SELECT coalesce(d.language, ''), t.sealed FROM documents d LEFT JOIN texts t ON t.document_id = d.id
-		  WHERE d.id = @id AND d.user_id = app_user()`, database.Args{"id": document}, &language, &sealed)
+		  WHERE d.id = @id AND d.user_id = app_user()`, database.Args{"id": document}, &l.Language, &sealed)
 	})
 	switch {
 	case err != nil:
-		return "", "", fmt.Errorf("read text: %w", err)
+		return l, fmt.Errorf("read text: %w", err)
 	case !there:
-		return "", "", ErrNoDocument
+		return l, ErrNoDocument
 	case sealed == nil:
-		return "", language, nil
+		return l, nil
 	}
 	plain, err := u.Open("texts", "sealed", document, sealed)
 	if err != nil {
-		return "", "", fmt.Errorf("text of document %s: %w", document, err)
+		return l, fmt.Errorf("text of document %s: %w", document, err)
 	}
-	return string(plain), language, nil
+	stamp := sha256.Sum256(sealed)
+	l.Text, l.Stamp = string(plain), stamp[:]
+	return l, nil
 }
 
 // Text returns the text of a document that is not being deleted; source "none"

@@ -26,8 +26,8 @@ func (v *Vault) Trash(ctx context.Context, actor database.Actor, document id.ID,
 }
 
 // Restore takes a document out of the trash, into the state it had: also over
-// quota, since it was counted all along. It reports whether the document still
-// waits for its analysis, and returns fault.NotFound and fault.WrongState.
+// quota, since it was counted all along. It returns fault.NotFound and
+// fault.WrongState.
 func (v *Vault) Restore(ctx context.Context, actor database.Actor, document id.ID) (Document, error) {
 	_, err := v.move(ctx, actor, document, audit.DocumentRestored, `
 	  UPDATE documents SET status = status_before, status_before = NULL,
@@ -38,6 +38,15 @@ func (v *Vault) Restore(ctx context.Context, actor database.Actor, document id.I
 		return Document{}, err
 	}
 	return v.Get(ctx, actor, document)
+}
+
+// EmptyTrash is BeginPurge for a document whose time in the trash is over; it
+// reports whether it was. A document that was restored meanwhile stays.
+func (v *Vault) EmptyTrash(ctx context.Context, user, document id.ID) (bool, error) {
+	return v.move(ctx, database.OnBehalfOf(user), document, audit.DocumentPurging, `
+	  UPDATE documents SET status = 'purging', next_due_at = clock_timestamp() + interval '1 minute', attempts = 0
+	   WHERE id = @id AND user_id = app_user() AND status = 'trashed' AND next_due_at <= clock_timestamp()`,
+		database.Args{}, Stored, Processing, Ready, Failed, Trashed, Purging)
 }
 
 // BeginPurge makes a live document unreadable at once; the purge worker deletes
@@ -92,6 +101,9 @@ func (v *Vault) move(ctx context.Context, actor database.Actor, document id.ID, 
 		if status == w {
 			return false, nil
 		}
+	}
+	if status == Purging {
+		return false, ErrNoDocument
 	}
 	return false, fault.Newf(fault.WrongState, "The document is %s, so this cannot be done now.", status).With("document_status", status)
 }

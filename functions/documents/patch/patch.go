@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
-	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
@@ -52,14 +51,12 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		if err != nil {
 			return nil, err
 		}
-		actor := auth.Actor(ctx)
-		var also func(*database.Batch)
+		var d vault.Document
 		if in.Body.Topic.Present {
-			if also, err = learner.Learn(ctx, actor, in.ID); err != nil {
-				return nil, err
-			}
+			d, err = learner.Change(ctx, auth.Actor(ctx), in.ID, version, in.Body)
+		} else {
+			d, err = documents.Change(ctx, auth.Actor(ctx), in.ID, version, in.Body, nil)
 		}
-		d, err := documents.Change(ctx, actor, in.ID, version, in.Body, also)
 		if err != nil {
 			return nil, err
 		}

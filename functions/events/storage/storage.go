@@ -87,9 +87,9 @@ func token(env *host.Env) (hosthttp.Middleware, error) {
 	}
 	want := sha256.Sum256([]byte(cfg.Token.Reveal()))
 	return func(ctx huma.Context, next func(huma.Context)) {
-		given, _ := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
+		given, bearer := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
 		got := sha256.Sum256([]byte(given))
-		if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
+		if !bearer || subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
 			hosthttp.Refuse(ctx, fault.New(fault.Unauthenticated, "The event token is missing or wrong."))
 			return
 		}

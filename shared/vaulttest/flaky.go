@@ -1,0 +1,87 @@
+package vaulttest
+
+import (
+	"context"
+	"io"
+	"sync"
+	"testing"
+
+	"docuvault/shared/fault"
+	"docuvault/shared/host"
+	"docuvault/shared/storage"
+)
+
+// Outage makes the documents bucket of a World fail on demand: pass
+// [Outage.Provide] to [New].
+type Outage struct {
+	mu   sync.Mutex
+	next map[string]func() error
+}
+
+// Provide puts the outage in front of the bucket.
+func (o *Outage) Provide(t testing.TB) func(env *host.Env) {
+	return func(env *host.Env) {
+		store, err := storage.Open(env)
+		if err != nil {
+			t.Fatalf("open storage: %v", err)
+		}
+		store.Documents = &flaky{Backend: store.Documents, Presigner: store.Documents.(storage.Presigner),
+			Lister: store.Documents.(storage.Lister), outage: o}
+	}
+}
+
+// Next makes the next call of an operation ("Get", "Stat", "Delete") run f
+// first, and fail with its error, if any.
+func (o *Outage) Next(operation string, f func() error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.next == nil {
+		o.next = map[string]func() error{}
+	}
+	o.next[operation] = f
+}
+
+func (o *Outage) check(operation string) error {
+	o.mu.Lock()
+	f := o.next[operation]
+	delete(o.next, operation)
+	o.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	return f()
+}
+
+// Down is the error of a storage that does not answer.
+func Down() error { return storage.ErrUnavailable }
+
+// Bug is an error that is no outage.
+func Bug() error { return fault.New(fault.Internal, "A test broke this.") }
+
+type flaky struct {
+	storage.Backend
+	storage.Presigner
+	storage.Lister
+	outage *Outage
+}
+
+func (f *flaky) Get(ctx context.Context, key string) (io.ReadCloser, storage.Info, error) {
+	if err := f.outage.check("Get"); err != nil {
+		return nil, storage.Info{}, err
+	}
+	return f.Backend.Get(ctx, key)
+}
+
+func (f *flaky) Stat(ctx context.Context, key string) (storage.Info, error) {
+	if err := f.outage.check("Stat"); err != nil {
+		return storage.Info{}, err
+	}
+	return f.Backend.Stat(ctx, key)
+}
+
+func (f *flaky) Delete(ctx context.Context, key string) error {
+	if err := f.outage.check("Delete"); err != nil {
+		return err
+	}
+	return f.Backend.Delete(ctx, key)
+}
