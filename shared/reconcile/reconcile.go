@@ -21,8 +21,8 @@ import (
 	"docuvault/shared/id"
 	"docuvault/shared/job"
 	"docuvault/shared/queue"
+	"docuvault/shared/settle"
 	"docuvault/shared/storage"
-	"docuvault/shared/upload"
 	"docuvault/shared/vault"
 )
 
@@ -42,7 +42,7 @@ const OrphanGrace = 24 * time.Hour
 type Reconciler struct {
 	db      *database.DB
 	vault   *vault.Vault
-	settler *upload.Settler
+	settler *settle.Settler
 	store   *storage.Store
 	jobs    queue.Queue
 	log     *slog.Logger
@@ -57,7 +57,7 @@ func open(env *host.Env) (*Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
-	settler, err := upload.OpenSettler(env)
+	settler, err := settle.Open(env)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (r *Reconciler) pending(ctx context.Context, actor database.Actor, d dueRow
 		b.Affected(&waits, `UPDATE documents SET next_due_at = LEAST(upload_expires_at + @grace::interval + interval '1 second',
 		     clock_timestamp() + GREATEST(interval '1 minute', clock_timestamp() - created_at))
 		   WHERE id = @id AND user_id = app_user() AND status = 'pending' AND next_due_at <= clock_timestamp()`,
-			database.Args{"id": d.document, "grace": upload.Grace})
+			database.Args{"id": d.document, "grace": settle.Grace})
 	})
 	if err == nil && waits == 0 {
 		report.Expired++

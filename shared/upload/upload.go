@@ -1,10 +1,10 @@
-// Package upload brings documents in: it reserves quota, hands out a presigned
-// request, and settles the upload when the bytes are in storage.
+// Package upload hands documents to storage and back: it reserves quota and
+// signs the request with which a client sends the bytes, and signs downloads.
 //
-// Bytes never pass it. It promises that a quota is reserved and used exactly
-// once an upload, whichever of the client's complete, the bucket's event and
-// the reconciler comes first, twice, late or never: all three end in
-// [Settler.Settle], whose one guarded statement decides.
+// Bytes never pass it. It promises that an upload is begun with its room
+// reserved or not at all, and that the same bytes while they are pending are
+// the same upload. What happens when the bytes have arrived is in package
+// settle.
 package upload
 
 import (
@@ -23,6 +23,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/keys"
+	"docuvault/shared/objectkey"
 	"docuvault/shared/quota"
 	"docuvault/shared/storage"
 	"docuvault/shared/vault"
@@ -46,10 +47,6 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
-
-// Grace is how long after a URL expired its PUT may still be arriving: storage
-// checks the time when a request starts.
-const Grace = time.Hour
 
 // Uploads begins uploads.
 type Uploads struct {
@@ -225,7 +222,7 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 	}
 	args := database.Args{
 		"id": document, "size": in.Size, "max_open": quota.MaxOpenUploads,
-		"key": Key(actor.User(), document, in.Filename), "sha": sha, "allow_duplicate": in.AllowDuplicate,
+		"key": objectkey.Key(actor.User(), document, in.Filename), "sha": sha, "allow_duplicate": in.AllowDuplicate,
 		"content_type": in.ContentType, "ttl": u.cfg.URLTTL,
 		"filename": sealed.Filename, "title": sealed.Title, "correspondent": sealed.Correspondent,
 		"document_date": in.DocumentDate.Null(), "original_modified_at": nullTime(in.OriginalModifiedAt),

@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"docuvault/shared/id"
+	"docuvault/shared/objectkey"
 	"docuvault/shared/storage"
-	"docuvault/shared/upload"
 )
 
 // stats is how many objects are asked for at a time.
@@ -209,7 +209,7 @@ func (r *run) orphans(ctx context.Context, unknown string, batch map[string]stor
 			return err
 		}
 		o := orphan{Info: batch[key]}
-		if o.user, o.document, o.ours = upload.Owner(key); o.ours {
+		if o.user, o.document, o.ours = objectkey.Owner(key); o.ours {
 			users, documents = append(users, o.user.String()), append(documents, o.document.String())
 		}
 		found = append(found, o)
@@ -272,7 +272,7 @@ func (r *run) orphan(ctx context.Context, i *Invariant, bucket storage.Backend, 
 // printable is an object key that may be shown: one of the vault's own holds
 // ids and an extension; any other may hold a name.
 func printable(key string) string {
-	_, document, ours := upload.Owner(key)
+	_, document, ours := objectkey.Owner(key)
 	if !ours || len(path.Base(key)) > 60 {
 		return ""
 	}

@@ -33,12 +33,12 @@ var gates = []struct {
 	{
 		what:    "object storage",
 		modules: []string{"github.com/minio/minio-go"},
-		through: []string{"shared/storage", "shared/upload", "shared/reconcile", "shared/analysis"},
+		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis"},
 	},
 	{
 		what:    "queues",
 		modules: []string{"github.com/riverqueue/river", "github.com/aws/aws-sdk-go-v2/service/sqs"},
-		through: []string{"shared/queue", "shared/host/hostqueue", "shared/upload", "shared/reconcile"},
+		through: []string{"shared/queue", "shared/host/hostqueue", "shared/settle", "shared/reconcile"},
 	},
 	{
 		what:    "reading documents",
@@ -53,7 +53,7 @@ var gates = []struct {
 	{
 		what:    "the database",
 		modules: []string{"github.com/jackc/pgx/v5/pgxpool"},
-		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account"},
+		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account"},
 	},
 }
 

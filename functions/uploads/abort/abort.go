@@ -11,7 +11,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
-	"docuvault/shared/upload"
+	"docuvault/shared/settle"
 )
 
 // Function is DELETE /v1/uploads/{id}: the reservation is released once,
@@ -31,7 +31,7 @@ type Input struct {
 
 // New builds the handler.
 func New(env *host.Env) (func(context.Context, *Input) (*struct{}, error), error) {
-	settler, err := upload.OpenSettler(env)
+	settler, err := settle.Open(env)
 	if err != nil {
 		return nil, err
 	}

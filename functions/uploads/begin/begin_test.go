@@ -123,6 +123,7 @@ func TestBeginOfBytesThatAreStored(t *testing.T) {
 	// For good: its bytes can come again at once when its row is gone. Until
 	// then nobody may believe that the vault keeps them.
 	u.Call(t, http.MethodDelete, "/v1/documents/"+d.ID.String()+"?permanent=true", nil).JSON(t, http.StatusNoContent, nil)
+	w.Allow(`"code":"unavailable"`)
 	if p := begin(t, u, again).Problem(t, fault.Unavailable); p["retry_after"] != float64(5) {
 		t.Errorf("got %v", p)
 	}

@@ -13,7 +13,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
-	"docuvault/shared/upload"
+	"docuvault/shared/settle"
 	"docuvault/shared/vault"
 )
 
@@ -42,7 +42,7 @@ type Output struct {
 
 // New builds the handler.
 func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) {
-	settler, err := upload.OpenSettler(env)
+	settler, err := settle.Open(env)
 	if err != nil {
 		return nil, err
 	}

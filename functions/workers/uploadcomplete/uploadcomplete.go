@@ -10,8 +10,8 @@ import (
 	"docuvault/shared/job"
 	"docuvault/shared/notification"
 	"docuvault/shared/queue"
+	"docuvault/shared/settle"
 	"docuvault/shared/storage"
-	"docuvault/shared/upload"
 )
 
 // Function consumes queue uploadcomplete: S3 event records, from our own events
@@ -20,7 +20,7 @@ var Function = host.Function{Name: "workers-uploadcomplete", Trigger: hostqueue.
 
 // New builds the handler.
 func New(env *host.Env) (queue.Handler, error) {
-	settler, err := upload.OpenSettler(env)
+	settler, err := settle.Open(env)
 	if err != nil {
 		return nil, err
 	}

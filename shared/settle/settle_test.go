@@ -1,4 +1,4 @@
-package upload_test
+package settle_test
 
 import (
 	"net/http"
@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"docuvault/shared/fault"
-	"docuvault/shared/upload"
+	"docuvault/shared/objectkey"
+	"docuvault/shared/settle"
 	"docuvault/shared/vault"
 	"docuvault/shared/vaulttest"
 )
@@ -215,16 +216,16 @@ func TestOwnerReadsOnlyKeysOfItsForm(t *testing.T) {
 	w := vaulttest.New(t, nil)
 	u := w.User(t)
 	d := u.Begin(t, "a.pdf", "application/pdf", vaulttest.Unique(t, 10)).Document.ID
-	user, document, ok := upload.Owner(w.Key(t, d))
+	user, document, ok := objectkey.Owner(w.Key(t, d))
 	if !ok || user != u.ID || document != d {
 		t.Errorf("got %s %s %v", user, document, ok)
 	}
 	for _, key := range []string{"", "/", "//", "a/b/c", u.ID.String() + "/" + d.String(), u.ID.String() + "/" + d.String() + "/a/b", "{" + u.ID.String() + "}/" + d.String() + "/x"} {
-		if _, _, ok := upload.Owner(key); ok {
+		if _, _, ok := objectkey.Owner(key); ok {
 			t.Errorf("%q is no key of ours", key)
 		}
 	}
-	if vault.Pending == "" || upload.Grace < time.Hour {
+	if vault.Pending == "" || settle.Grace < time.Hour {
 		t.Error("a PUT may run for an hour after its URL ended")
 	}
 }

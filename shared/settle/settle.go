@@ -1,4 +1,12 @@
-package upload
+// Package settle finishes uploads: it asks storage what is there and moves the
+// row.
+//
+// It promises that a quota is used or given back exactly once an upload,
+// whichever of the client's complete, the bucket's event and the reconciler
+// comes first, twice, late or never: all three end in [Settler.Settle], whose
+// one guarded statement decides. Beginning an upload is in package upload,
+// which needs no queue.
+package settle
 
 import (
 	"bytes"
@@ -6,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"docuvault/shared/audit"
 	"docuvault/shared/database"
@@ -13,13 +22,18 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/job"
+	"docuvault/shared/objectkey"
 	"docuvault/shared/queue"
 	"docuvault/shared/quota"
 	"docuvault/shared/storage"
 	"docuvault/shared/vault"
 )
 
-// Settler finishes uploads: it asks storage what is there and moves the row.
+// Grace is how long after a URL expired its PUT may still be arriving: storage
+// checks the time when a request starts.
+const Grace = time.Hour
+
+// Settler settles and ends uploads.
 type Settler struct {
 	db    *database.DB
 	store storage.Backend
@@ -27,10 +41,10 @@ type Settler struct {
 	log   *slog.Logger
 }
 
-// OpenSettler returns the Env's one Settler.
-func OpenSettler(env *host.Env) (*Settler, error) { return host.Resource(env, openSettler) }
+// Open returns the Env's one Settler.
+func Open(env *host.Env) (*Settler, error) { return host.Resource(env, open) }
 
-func openSettler(env *host.Env) (*Settler, error) {
+func open(env *host.Env) (*Settler, error) {
 	db, err := database.Open(env)
 	if err != nil {
 		return nil, err
@@ -50,7 +64,7 @@ func openSettler(env *host.Env) (*Settler, error) {
 // key that no row has is left alone: either it is not ours, or its row is gone
 // and the reconciler removes the object.
 func (s *Settler) SettleObject(ctx context.Context, key string) error {
-	user, document, ok := Owner(key)
+	user, document, ok := objectkey.Owner(key)
 	if !ok {
 		return nil
 	}

@@ -1,4 +1,5 @@
-package upload
+// Package objectkey is the form of an object's key in the bucket.
+package objectkey
 
 import (
 	"path"
