@@ -50,6 +50,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := embedded.DeriveJWKS(vars); err != nil {
+		return err
+	}
 	env, err := host.NewEnv(vars.Environ(), log, time.Now)
 	if err != nil {
 		return err
@@ -93,7 +96,6 @@ type parts struct {
 		Done() <-chan struct{}
 	}
 	storage *embedded.Storage
-	failed  error
 }
 
 // embed starts what the environment does not name.

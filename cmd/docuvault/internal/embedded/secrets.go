@@ -117,13 +117,29 @@ func (f Folder) Keys(vars Vars, fresh bool) error {
 		}
 		vars.Set(k.variable, value.Reveal())
 	}
-	if !vars.Has("JWT_PUBLIC_KEYS") {
-		signing, err := keys.ParseSet("JWT_SIGNING_KEYS", secret.New(vars["JWT_SIGNING_KEYS"]))
-		if err != nil {
-			return err
-		}
-		vars.Set("JWT_PUBLIC_KEYS", string(auth.JWKS(signing)))
+	return nil
+}
+
+// DeriveJWKS sets JWT_PUBLIC_KEYS from JWT_SIGNING_KEYS: one process that signs
+// needs no second place to publish to itself. With JWT_SIGNING_KEYS in a file it
+// reads that.
+func DeriveJWKS(vars Vars) error {
+	if vars.Has("JWT_PUBLIC_KEYS") || !vars.Has("JWT_SIGNING_KEYS") {
+		return nil
 	}
+	raw := vars["JWT_SIGNING_KEYS"]
+	if path := vars["JWT_SIGNING_KEYS_FILE"]; raw == "" && path != "" {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("JWT_SIGNING_KEYS_FILE: %w", err)
+		}
+		raw = strings.TrimSpace(string(content))
+	}
+	signing, err := keys.ParseSet("JWT_SIGNING_KEYS", secret.New(raw))
+	if err != nil {
+		return err
+	}
+	vars.Set("JWT_PUBLIC_KEYS", string(auth.JWKS(signing)))
 	return nil
 }
 
