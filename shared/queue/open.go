@@ -9,7 +9,8 @@ import (
 
 // Config says where messages travel.
 type Config struct {
-	// Driver is "postgres": the database of DATABASE_URL carries the messages.
+	// Driver is "postgres": the database of DATABASE_URL carries the messages; or
+	// "sqs": Amazon SQS does, or what speaks its protocol (see [SQSConfig]).
 	Driver string `env:"QUEUE_DRIVER" envDefault:"postgres"`
 	// Concurrency is how many handlers of one queue run at a time in one
 	// process, 1 to 100; 0: the number of CPUs, at least 4.
@@ -22,18 +23,16 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("QUEUE_CONCURRENCY: %d is not a number from 1 to 100", c.Concurrency)
 	}
 	switch c.Driver {
-	case "postgres":
+	case "postgres", "sqs":
 		return nil
-	case "sqs":
-		return fmt.Errorf("QUEUE_DRIVER: this build has no driver for sqs yet; leave it unset, or set it to postgres")
 	default:
-		return fmt.Errorf("QUEUE_DRIVER: %q is not a driver; leave it unset, or set it to postgres", c.Driver)
+		return fmt.Errorf("QUEUE_DRIVER: %q is not a driver; set it to sqs or postgres, or leave it unset for postgres", c.Driver)
 	}
 }
 
 // Open returns the Env's one queue. It reads QUEUE_DRIVER and, for postgres,
-// what the database package reads; it shares that package's pool, and connects
-// on first use.
+// what the database package reads, whose pool it shares; for sqs, [SQSConfig].
+// It connects on first use.
 func Open(env *host.Env) (Queue, error) { return host.Resource(env, open) }
 
 func open(env *host.Env) (Queue, error) {
@@ -41,9 +40,17 @@ func open(env *host.Env) (Queue, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts := Options{Log: env.Log, Concurrency: cfg.Concurrency}
+	if cfg.Driver == "sqs" {
+		sqsConfig, err := host.Config[SQSConfig](env)
+		if err != nil {
+			return nil, err
+		}
+		return NewSQS(sqsConfig, opts)
+	}
 	db, err := database.Open(env)
 	if err != nil {
 		return nil, err
 	}
-	return NewPostgres(db.Pool(), Options{Log: env.Log, Concurrency: cfg.Concurrency})
+	return NewPostgres(db.Pool(), opts)
 }

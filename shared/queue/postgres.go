@@ -22,9 +22,9 @@ const (
 	schema = "river"
 	kind   = "message"
 
-	// visibility is how long a message is held without Extend. It is one
-	// constant for all queues and processes, because River's elected leader
-	// decides by its own setting which messages of all processes are lost.
+	// visibility is how long a handler has without Extend. It is one constant
+	// for all queues and processes, because River's elected leader decides by
+	// its own setting which messages of all processes are lost.
 	visibility = 30 * time.Second
 	// visibilityGrace passes between the end of a handler's context and the
 	// moment when the message counts as lost: enough for the handler to return
@@ -57,13 +57,18 @@ type Options struct {
 	// Concurrency is how many handlers of one queue run at a time in one
 	// Consume; 0: the number of CPUs, at least 4.
 	Concurrency int
-	// Visibility, 0: 30 s. All consumers of a database need the same.
+	// Visibility is how long a handler has without Extend; 0: 30 s. All
+	// consumers of a database need the same.
 	Visibility time.Duration
 	// Drain is how long a stopping consumer waits for its handlers; 0: 20 s.
 	Drain time.Duration
 	// Backoff is the time before delivery number receive+1; nil: 1 s, 4 s,
 	// 16 s, 64 s with up to a tenth more.
+	// SQS rounds it to seconds.
 	Backoff func(receive int) time.Duration
+	// Poll is how long SQS holds a call that finds nothing, in whole seconds from
+	// 1 to 20; 0: 10 s. PostgreSQL does not use it.
+	Poll time.Duration
 }
 
 // Postgres is the driver that keeps messages in PostgreSQL, as jobs of River
