@@ -2,6 +2,7 @@ package refresh_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -404,7 +405,20 @@ func TestRefreshIsOneRoundTrip(t *testing.T) {
 
 func BenchmarkRefresh(b *testing.B) {
 	c, _ := counted(b)
-	for b.Loop() {
-		c.Refresh(b).JSON(b, http.StatusOK, nil)
-	}
+	b.Run("one client", func(b *testing.B) {
+		for b.Loop() {
+			c.Refresh(b).JSON(b, http.StatusOK, nil)
+		}
+	})
+	b.Run("many clients", func(b *testing.B) {
+		var n atomic.Int64
+		c.Vault.DB.Exec(b, `DELETE FROM rate_limits`) // all sign up from one network
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			mine := c.Vault.SignUp(b, fmt.Sprintf("%d-%d@example.org", b.N, n.Add(1)))
+			for pb.Next() {
+				mine.Refresh(b).JSON(b, http.StatusOK, nil)
+			}
+		})
+	})
 }
