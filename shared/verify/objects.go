@@ -272,11 +272,10 @@ func (r *run) orphan(ctx context.Context, i *Invariant, bucket storage.Backend, 
 // printable is an object key that may be shown: one of the vault's own holds
 // ids and an extension; any other may hold a name.
 func printable(key string) string {
-	_, document, ours := objectkey.Owner(key)
+	_, _, ours := objectkey.Owner(key)
 	if !ours || len(path.Base(key)) > 60 {
 		return ""
 	}
-	_ = document
 	return key
 }
 

@@ -41,7 +41,7 @@ func (r Report) WriteText(w io.Writer) error {
 	case broken > 1:
 		_, _ = fmt.Fprintf(&b, "\n%d invariants are broken.\n", broken)
 	case skipped > 0:
-		_, _ = fmt.Fprintf(&b, "\nNothing is broken. %d of %d were not checked.\n", skipped, len(r.Invariants))
+		_, _ = fmt.Fprintf(&b, "\nNothing is broken; %d of %d not checked.\n", skipped, len(r.Invariants))
 	default:
 		b.WriteString("\nNothing is broken.\n")
 	}

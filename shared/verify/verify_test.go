@@ -235,7 +235,8 @@ func TestPlantedDamageIsFoundAndNothingElse(t *testing.T) {
 				t.Errorf("ok is %v", r.OK)
 			}
 			for _, i := range r.Invariants {
-				if i.Status == verify.NotChecked && i.Number != 9 {
+				// A row that is overdue is due.
+				if i.Status == verify.NotChecked && i.Number != 9 && (i.Number != 10 || name != "overdue") {
 					t.Errorf("number %d: %s", i.Number, i.Reason)
 				}
 			}
@@ -279,7 +280,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	if !r.OK {
 		t.Errorf("what is not checked is not broken: %+v", r)
 	}
-	if text := print(t, r); !strings.Contains(text, "Nothing is broken. 5 of 10 were not checked.") {
+	if text := print(t, r); !strings.Contains(text, "Nothing is broken; 5 of 10 not checked.") {
 		t.Errorf("printed:\n%s", text)
 	}
 }

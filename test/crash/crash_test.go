@@ -1,0 +1,330 @@
+package crash_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"docuvault/shared/dbtest"
+	"docuvault/shared/host"
+	"docuvault/shared/keys"
+	"docuvault/shared/reconcile"
+	"docuvault/shared/secret"
+	"docuvault/shared/storage"
+	"docuvault/shared/vaulttest"
+	"docuvault/shared/verify"
+)
+
+// points counts what the suite covered.
+var points = &covered{by: map[string]int{}}
+
+type covered struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func (c *covered) add(story string, kills int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.by[story] += kills
+}
+
+func (c *covered) report() {
+	total := 0
+	for _, n := range c.by {
+		total += n
+	}
+	fmt.Printf("crash: %d kill points in %d stories\n", total, len(c.by))
+}
+
+// mostEffects is more than any story has: one that goes on has lost its end.
+const mostEffects = 60
+
+// Every story is killed at every side effect, before it and after it. One world
+// serves many kills, each with a user of its own, unless the story is about all
+// users: the invariants are checked over the whole of it each time.
+func TestAnyMomentMayBeTheLast(t *testing.T) {
+	t.Parallel()
+	if len(stories) == 0 {
+		t.Fatal("there are no stories")
+	}
+	for name, s := range stories {
+		for _, moment := range []string{"before", "after"} {
+			t.Run(name+"/"+moment, func(t *testing.T) {
+				t.Parallel()
+				kills := 0
+				var w *world
+				for n := int64(1); ; n++ {
+					if n > mostEffects {
+						t.Fatalf("the story does not end within %d effects", mostEffects)
+					}
+					if w == nil || s.ownWorld {
+						w = newWorld(t)
+					}
+					c := w.crash(t, name, s, n, moment == "after")
+					if t.Failed() {
+						t.Fatalf("killed %s effect %d:\n%s", moment, n, c.said)
+					}
+					if c.through {
+						break
+					}
+					kills++
+				}
+				if kills == 0 {
+					t.Fatal("the story has no kill point: nothing was tested")
+				}
+				points.add(name, kills)
+				t.Logf("%d kill points", kills)
+			})
+		}
+	}
+}
+
+// world is a vault that survives its processes.
+type world struct {
+	*vaulttest.World
+	conn       *pgx.Conn
+	reconciler *reconcile.Reconciler
+	options    verify.Options
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{World: vaulttest.New(t, map[string]string{"REFRESH_GRACE": "0s"})}
+	w.conn = w.DB.AsSuper(t)
+	var environ []string
+	for name, value := range w.Vars {
+		environ = append(environ, name+"="+value)
+	}
+	ahead, err := host.NewEnv(environ, slog.New(slog.DiscardHandler), func() time.Time { return time.Now().Add(clockAhead) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ahead.Close() })
+	if w.reconciler, err = reconcile.Open(ahead); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := keys.Open(w.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.options = verify.Options{Owner: secret.New(w.DB.MigrateURL), App: secret.New(w.DB.AppURL), Store: w.Store, Ring: ring, Strict: true}
+	return w
+}
+
+// crashed is a story after its process died, and the world around it.
+type crashed struct {
+	*world
+	subject
+	user     *vaulttest.User
+	through  bool     // the story ended by itself
+	answered []string // the statuses that the client received
+	said     string
+}
+
+// acknowledged reports whether the client received this many answers or more.
+func (c *crashed) acknowledged() bool { return len(c.answered) > 0 && c.answered[0][0] == '2' }
+
+// crash acts a story up to its death, recovers, and checks everything.
+func (w *world) crash(t *testing.T, name string, s story, n int64, after bool) *crashed {
+	t.Helper()
+	c := &crashed{world: w, user: w.User(t)}
+	c.subject = s.arrange(t, c)
+	c.subject.User, c.subject.Token, c.subject.Bucket = c.user.ID, c.user.Token, w.Vars["S3_BUCKET"]
+	killed := c.act(t, name, n, after)
+	if !killed && !c.through {
+		t.Errorf("the child ended neither killed nor through:\n%s", c.said)
+		return c
+	}
+	if s.client != nil {
+		s.client(t, c)
+	}
+	// Half of the time the queue lost all messages, else each comes twice. What
+	// is after one effect is before the next: so each moment sees both.
+	w.recover(t, after, s.emptyTrash)
+	s.check(t, c)
+	report, err := verify.Run(t.Context(), w.options)
+	if err != nil {
+		t.Errorf("verify: %v", err)
+		return c
+	}
+	if !report.OK {
+		var b strings.Builder
+		_ = report.WriteText(&b)
+		t.Errorf("after the recovery:\n%s", b.String())
+	}
+	for _, i := range report.Invariants {
+		if i.Status == verify.NotChecked && i.Number != 9 {
+			t.Errorf("invariant %d was not checked: %s", i.Number, i.Reason)
+		}
+	}
+	return c
+}
+
+// act runs the child.
+func (c *crashed) act(t *testing.T, name string, n int64, after bool) (killed bool) {
+	t.Helper()
+	encoded, err := json.Marshal(part{Story: name, Kill: n, After: after, Vars: c.Vars, Subject: c.subject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), childVariable+"="+string(encoded))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	c.said = out.String() + errs.String()
+	if ctx.Err() != nil {
+		t.Fatalf("the child did not end:\n%s", c.said)
+	}
+	effects := int64(0)
+	for line := range strings.Lines(out.String()) {
+		words := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		switch words[0] {
+		case "effect":
+			effects++
+		case "answered":
+			c.answered = append(c.answered, words[1])
+		case "through":
+			c.through = true
+		}
+	}
+	// Killed means: by the signal, and at the effect that was asked for.
+	return err != nil && cmd.ProcessState.ExitCode() == -1 && effects == n && !c.through
+}
+
+// recover does what time and new processes do, until nothing is left to do.
+func (w *world) recover(t *testing.T, lost, emptyTrash bool) {
+	t.Helper()
+	if lost {
+		w.exec(t, `DELETE FROM river.river_job`)
+	}
+	for range 12 {
+		w.deliver(t)
+		w.age(t, emptyTrash)
+		if _, err := w.reconciler.Run(t.Context()); err != nil {
+			t.Errorf("reconcile: %v", err)
+			return
+		}
+		w.reconcileAgain(t)
+		w.deliver(t)
+		var left int
+		w.query(t, &left, `SELECT (SELECT count(*) FROM river.river_job) + (SELECT count(*) FROM documents
+		   WHERE next_due_at IS NOT NULL AND (status <> 'trashed' OR $1))`, emptyTrash)
+		if left == 0 {
+			return
+		}
+	}
+	t.Error("the vault does not come to rest")
+}
+
+// reconcileAgain proves that a second run changes nothing: invariant 10.
+func (w *world) reconcileAgain(t *testing.T) {
+	t.Helper()
+	before := w.DB.Dump(t)
+	again, err := w.reconciler.Run(t.Context())
+	if err != nil || again != (reconcile.Report{}) {
+		t.Errorf("a second reconcile: %+v, %v", again, err)
+	}
+	if after := w.DB.Dump(t); !bytes.Equal(before, after) {
+		t.Errorf("a second reconcile changed the database:\n%s", difference(before, after))
+	}
+}
+
+func difference(before, after []byte) string {
+	old := strings.Split(string(before), "\n")
+	var b strings.Builder
+	for line := range strings.Lines(string(after)) {
+		if line = strings.TrimSuffix(line, "\n"); !slices.Contains(old, line) {
+			b.WriteString("+ " + line[:min(len(line), 300)] + "\n")
+		}
+	}
+	return b.String()
+}
+
+// deliver delivers every message twice, as a queue may.
+func (w *world) deliver(t *testing.T) {
+	t.Helper()
+	for range 10 {
+		messages, err := waiting(t.Context(), w.conn, "")
+		if err != nil {
+			t.Fatalf("read the queue: %v", err)
+		}
+		if len(messages) == 0 {
+			return
+		}
+		for _, m := range messages {
+			for range 2 {
+				if err := w.Deliver(t, m.Queue, m.Body); err != nil {
+					t.Errorf("deliver %s: %v", m.Queue, err)
+				}
+			}
+			if err := m.done(t.Context(), w.conn); err != nil {
+				t.Fatalf("take a message out: %v", err)
+			}
+		}
+	}
+	t.Error("the queue does not become empty")
+}
+
+// age makes every row due: it stands for minutes, hours and days.
+func (w *world) age(t *testing.T, emptyTrash bool) {
+	t.Helper()
+	w.exec(t, `UPDATE documents SET next_due_at = clock_timestamp() - interval '1 second',
+	     upload_expires_at = LEAST(upload_expires_at, clock_timestamp() - interval '2 hours')
+	   WHERE next_due_at IS NOT NULL AND (status <> 'trashed' OR $1)`, emptyTrash)
+}
+
+func (w *world) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := w.conn.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (w *world) query(t *testing.T, dest any, sql string, args ...any) {
+	t.Helper()
+	if err := w.conn.QueryRow(t.Context(), sql, args...).Scan(dest); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// objects counts what the documents bucket holds of the story's user.
+func (c *crashed) objects(t *testing.T) int {
+	t.Helper()
+	lister, err := storage.As[storage.Lister](c.Store.Documents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range lister.List(t.Context(), c.user.ID.String()+"/", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// count is how many rows of the user a condition picks; $1 is the user.
+func (c *crashed) count(t *testing.T, from string) int {
+	t.Helper()
+	return dbtest.Query1[int](t, c.DB, `SELECT count(*) FROM `+from, c.user.ID.String())
+}

@@ -1,0 +1,454 @@
+package crash_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/dbtest"
+	"docuvault/shared/host/hosthttp/hosttest"
+	"docuvault/shared/id"
+	"docuvault/shared/vaulttest"
+)
+
+// story is something that happens to a vault.
+type story struct {
+	// arrange makes, in the parent, what the story begins with.
+	arrange func(t *testing.T, c *crashed) subject
+	// act is the story itself, in the child.
+	act func(a *actor) error
+	// client is what a client does that received no answer; nil: nothing.
+	client func(t *testing.T, c *crashed)
+	// emptyTrash lets the recovery last longer than the trash keeps things.
+	emptyTrash bool
+	// ownWorld gives every kill a world of its own: what the story does grows
+	// with the users there are.
+	ownWorld bool
+	// check looks, after the recovery, whether all ended where it should.
+	check func(t *testing.T, c *crashed)
+}
+
+var invoice = []byte("Invoice no. 2024-0815\n\nPlease transfer the amount due of 119.00 EUR within 14 days to the account below.\nNet amount 100.00, VAT 19 %, total 119.00 EUR. Invoice date 3 March 2024, due date 17 March 2024.\n")
+
+var stories = map[string]story{}
+
+func init() {
+	stories["begin, and the client begins again"] = story{
+		arrange: announced,
+		act:     begin,
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			var begun vaulttest.Begun
+			answer := c.user.Call(t, http.MethodPost, "/v1/uploads", c.Body)
+			if want := http.StatusOK; answer.StatusCode != want && (c.acknowledged() || answer.StatusCode != http.StatusCreated) {
+				t.Errorf("begin again answered %d: %s", answer.StatusCode, answer.Bytes)
+				return
+			}
+			if err := json.Unmarshal(answer.Bytes, &begun); err != nil {
+				t.Fatal(err)
+			}
+			c.Document = begun.Document.ID
+			if status := begun.Put(t, invoice); status != http.StatusOK {
+				t.Errorf("storage answered %d", status)
+			}
+			c.user.Call(t, http.MethodPost, "/v1/uploads/"+c.Document.String()+"/complete", nil).JSON(t, http.StatusOK, nil)
+		},
+		check: isReady,
+	}
+	stories["begin, and the client never comes back"] = story{
+		arrange: announced,
+		act:     begin,
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			isNothing(t, c)
+			if n := c.count(t, `audit_log WHERE user_id = $1 AND action = 'upload.expired'`); n > 1 {
+				t.Errorf("%d entries of an expiry", n)
+			}
+		},
+	}
+	stories["complete"] = story{
+		arrange: uploaded,
+		act: func(a *actor) error {
+			return a.call("uploads-complete", http.MethodPost, "/v1/uploads/"+a.Document.String()+"/complete", nil)
+		},
+		check: isReady,
+	}
+	stories["event"] = story{
+		arrange: uploaded,
+		act: func(a *actor) error {
+			event := vaulttest.EventIn(a.Bucket, a.Key)
+			err := a.call("events-storage", http.MethodPost, "/v1/events/storage", []byte(event), "Authorization", "Bearer "+vaulttest.EventToken)
+			if err != nil {
+				return err
+			}
+			return a.deliver("uploadcomplete")
+		},
+		check: isReady,
+	}
+	stories["bytes that lie"] = story{
+		arrange: func(t *testing.T, c *crashed) subject {
+			t.Helper()
+			begun := c.user.Begin(t, "invoice.txt", "text/plain", invoice)
+			key := c.World.Key(t, begun.Document.ID)
+			lie := append([]byte(nil), invoice...)
+			lie[0] ^= 1
+			c.PutDirectly(t, key, lie)
+			return subject{Document: begun.Document.ID, Key: key}
+		},
+		act: func(a *actor) error {
+			return a.call("uploads-complete", http.MethodPost, "/v1/uploads/"+a.Document.String()+"/complete", nil)
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			isNothing(t, c)
+			once(t, c, "upload.rejected")
+		},
+	}
+	stories["abort"] = story{
+		arrange: uploaded,
+		act: func(a *actor) error {
+			return a.call("uploads-abort", http.MethodDelete, "/v1/uploads/"+a.Document.String(), nil)
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			// Nobody who was not answered may rely on an abort.
+			if !c.acknowledged() && c.Audit(t, "upload.aborted", c.Document) == 0 {
+				isReady(t, c)
+				return
+			}
+			isNothing(t, c)
+			once(t, c, "upload.aborted")
+		},
+	}
+	stories["analyze"] = story{
+		arrange: stored(invoice, "text/plain"),
+		act:     func(a *actor) error { return a.deliver("analyze") },
+		check:   isReady,
+	}
+	stories["analyze a broken paper"] = story{
+		arrange: stored([]byte("%PDF-1.7\nthis is no PDF"), "application/pdf"),
+		act:     func(a *actor) error { return a.deliver("analyze") },
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			if d := c.user.Get(t, c.Document); d.Status != "failed" || d.Failure == "" || d.Failure == "analysis_failed" {
+				t.Errorf("status %s, failure %q", d.Status, d.Failure)
+			}
+			once(t, c, "document.analysis_failed")
+		},
+	}
+	stories["correct the topic"] = story{
+		arrange: analyzed,
+		act: func(a *actor) error {
+			return a.call("documents-patch", http.MethodPatch, "/v1/documents/"+a.Document.String(), []byte(correction))
+		},
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			c.user.Call(t, http.MethodPatch, "/v1/documents/"+c.Document.String(), correction).JSON(t, http.StatusOK, nil)
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			if d := c.user.Get(t, c.Document); d.Topic != "my own topic" || d.TopicSource != "user" || len(d.Tags) != 2 {
+				t.Errorf("topic %q by %q, tags %v", d.Topic, d.TopicSource, d.Tags)
+			}
+			learned(t, c, 1)
+		},
+	}
+	stories["trash and restore"] = story{
+		arrange: analyzed,
+		act: func(a *actor) error {
+			if err := a.call("documents-delete", http.MethodDelete, "/v1/documents/"+a.Document.String(), nil); err != nil {
+				return err
+			}
+			return a.call("documents-restore", http.MethodPost, "/v1/documents/"+a.Document.String()+"/restore", nil)
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			status := c.user.Get(t, c.Document).Status
+			if c.through && status != "ready" || status != "ready" && status != "trashed" {
+				t.Errorf("status %s", status)
+			}
+			if status == "trashed" && c.Audit(t, "document.trashed", c.Document) != 1 {
+				t.Error("in the trash without an entry")
+			}
+		},
+	}
+	stories["reprocess"] = story{
+		arrange: analyzed,
+		act: func(a *actor) error {
+			if err := a.call("documents-reprocess", http.MethodPost, "/v1/documents/"+a.Document.String()+"/reprocess", nil); err != nil {
+				return err
+			}
+			return a.deliver("analyze")
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			if status := c.user.Get(t, c.Document).Status; status != "ready" {
+				t.Errorf("status %s", status)
+			}
+			if again, analyses := c.Audit(t, "document.reprocessed", c.Document), c.Audit(t, "document.analyzed", c.Document); analyses != 1+again {
+				t.Errorf("%d analyses for %d requests more", analyses, again)
+			}
+		},
+	}
+	stories["purge"] = story{
+		arrange: func(t *testing.T, c *crashed) subject {
+			t.Helper()
+			s := analyzed(t, c)
+			c.user.Call(t, http.MethodPatch, "/v1/documents/"+s.Document.String(), correction).JSON(t, http.StatusOK, nil)
+			// A second version of the object, which has to go too.
+			c.PutDirectly(t, s.Key, invoice)
+			return s
+		},
+		act: func(a *actor) error {
+			err := a.call("documents-delete", http.MethodDelete, "/v1/documents/"+a.Document.String()+"?permanent=true", nil)
+			if err != nil {
+				return err
+			}
+			return a.deliver("purge")
+		},
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			if !c.acknowledged() {
+				return
+			}
+			// Deleted means unreadable at once, whatever dies afterwards.
+			for _, path := range []string{"/download", "/text"} {
+				answer := c.user.Call(t, http.MethodGet, "/v1/documents/"+c.Document.String()+path, nil)
+				if answer.StatusCode != http.StatusNotFound && answer.StatusCode != http.StatusConflict {
+					t.Errorf("a deleted document's %s answered %d", path, answer.StatusCode)
+				}
+			}
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			if !c.acknowledged() && c.Audit(t, "document.purging", c.Document) == 0 {
+				isReady(t, c)
+				return
+			}
+			isNothing(t, c)
+			once(t, c, "document.purging")
+			once(t, c, "document.purged")
+			learned(t, c, 0)
+		},
+	}
+	stories["a refresh token comes again"] = story{
+		arrange: rotated,
+		act: func(a *actor) error {
+			return a.call("auth-refresh", http.MethodPost, "/v1/auth/refresh", nil, "Cookie", a.Cookie)
+		},
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			// Whoever got no answer tries again, and gets no tokens.
+			if answer := refresh(t, c, c.Cookie); answer.StatusCode != http.StatusUnauthorized {
+				t.Errorf("an old token was answered with %d", answer.StatusCode)
+			}
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			for from, want := range map[string]int{
+				`alerts a JOIN sessions s ON s.id = a.session_id WHERE s.user_id = $1 AND a.kind = 'refresh_replayed'`: 1,
+				`audit_log WHERE user_id = $1 AND action = 'session.refresh_replayed'`:                                 1,
+				`sessions WHERE user_id = $1 AND revoked_reason = 'replay'`:                                            1,
+			} {
+				if n := dbtest.Query1[int](t, c.DB, `SELECT count(*) FROM `+from, c.Document.String()); n != want {
+					t.Errorf("%d of %s, want %d", n, from, want)
+				}
+			}
+		},
+	}
+	stories["reconcile"] = story{
+		arrange:    overdue,
+		act:        func(a *actor) error { return a.reconcile() },
+		emptyTrash: true, ownWorld: true,
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			// What was settled, stored and abandoned ends ready; the rest is gone.
+			if all, ready := c.count(t, `documents WHERE user_id = $1`), c.count(t, `documents WHERE user_id = $1 AND status = 'ready'`); all != 3 || ready != 3 {
+				t.Errorf("%d documents, %d ready; want 3", all, ready)
+			}
+			if n := c.objects(t); n != 3 {
+				t.Errorf("%d objects, want 3", n)
+			}
+			for action, want := range map[string]int{
+				"upload.stored": 5, "upload.expired": 1, "upload.rejected": 1, "upload.aborted": 1, "document.purging": 2, "document.purged": 2, "document.analyzed": 3,
+			} {
+				if n := c.count(t, `audit_log WHERE user_id = $1 AND action = '`+action+`'`); n != want {
+					t.Errorf("%d entries of %s, want %d", n, action, want)
+				}
+			}
+		},
+	}
+}
+
+// rotated is a session in its third generation, and its first token. The user,
+// who has registered by the real way, takes the place of the document.
+func rotated(t *testing.T, c *crashed) subject {
+	t.Helper()
+	email := c.user.ID.String() + "@rotated.example.org"
+	body := map[string]any{"email": email, "password": "a password of some length"}
+	first := cookie(t, hosttest.Call(t, http.DefaultClient, http.MethodPost, c.Server.URL+"/v1/auth/register", body))
+	second := cookie(t, refresh(t, c, first))
+	cookie(t, refresh(t, c, second))
+	user, err := id.Parse(dbtest.Query1[string](t, c.DB, `SELECT id::text FROM users WHERE email = $1`, email))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return subject{Document: user, Cookie: first}
+}
+
+func refresh(t *testing.T, c *crashed, cookie string) hosttest.Answer {
+	t.Helper()
+	return hosttest.Call(t, http.DefaultClient, http.MethodPost, c.Server.URL+"/v1/auth/refresh", nil, "Cookie", cookie)
+}
+
+func cookie(t *testing.T, a hosttest.Answer) string {
+	t.Helper()
+	for _, c := range a.Cookies() {
+		if c.Name == auth.RefreshCookieName(false) {
+			return c.Name + "=" + c.Value
+		}
+	}
+	t.Fatalf("no refresh cookie: %d %s", a.StatusCode, a.Bytes)
+	return ""
+}
+
+const correction = `{"topic": "my own topic", "tags": ["tax", "2024"]}`
+
+func begin(a *actor) error { return a.call("uploads-begin", http.MethodPost, "/v1/uploads", a.Body) }
+
+// announced is a client about to begin.
+func announced(t *testing.T, _ *crashed) subject {
+	t.Helper()
+	announce := vaulttest.Announce("invoice.txt", "text/plain", invoice)
+	announce["tags"], announce["path"] = []string{"tax"}, "Tax/2024"
+	body, err := json.Marshal(announce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return subject{Body: body}
+}
+
+// uploaded is a pending document whose bytes are there.
+func uploaded(t *testing.T, c *crashed) subject {
+	t.Helper()
+	return put(t, c, invoice, "text/plain")
+}
+
+func put(t *testing.T, c *crashed, content []byte, contentType string) subject {
+	t.Helper()
+	begun := c.user.Begin(t, "paper", contentType, content)
+	if status := begun.Put(t, content); status != http.StatusOK {
+		t.Fatalf("storage answered %d", status)
+	}
+	return subject{Document: begun.Document.ID, Key: c.World.Key(t, begun.Document.ID)}
+}
+
+// stored is a document that waits for its analysis.
+func stored(content []byte, contentType string) func(t *testing.T, c *crashed) subject {
+	return func(t *testing.T, c *crashed) subject {
+		t.Helper()
+		s := put(t, c, content, contentType)
+		c.user.Call(t, http.MethodPost, "/v1/uploads/"+s.Document.String()+"/complete", nil).JSON(t, http.StatusOK, nil)
+		return s
+	}
+}
+
+// analyzed is a document that is ready, and an empty queue.
+func analyzed(t *testing.T, c *crashed) subject {
+	t.Helper()
+	s := stored(invoice, "text/plain")(t, c)
+	c.deliver(t)
+	return s
+}
+
+// overdue is a document in each state that the reconciler handles, all due, and
+// an object without a row.
+func overdue(t *testing.T, c *crashed) subject {
+	t.Helper()
+	each := func(name string) []byte { return append([]byte(name+"\n"), invoice...) }
+	due := func(document id.ID, assignments string) {
+		t.Helper()
+		c.Set(t, document, assignments+"next_due_at = clock_timestamp() - interval '1 second'")
+	}
+	call := func(method, path string) {
+		t.Helper()
+		c.user.Call(t, method, path, nil).JSON(t, http.StatusNoContent, nil)
+	}
+
+	due(put(t, c, each("settled: its event was lost"), "text/plain").Document, "")
+	due(c.user.Begin(t, "expired", "text/plain", each("never came")).Document.ID, "upload_expires_at = clock_timestamp() - interval '2 hours', ")
+	due(stored(each("stored: its job was lost"), "text/plain")(t, c).Document, "")
+	due(stored(each("processing: its worker died"), "text/plain")(t, c).Document, "status = 'processing', attempts = 1, fence = 1, ")
+	trashed := stored(each("trashed, long ago"), "text/plain")(t, c)
+	call(http.MethodDelete, "/v1/documents/"+trashed.Document.String())
+	due(trashed.Document, "")
+	purging := stored(each("purging: its job was lost"), "text/plain")(t, c)
+	call(http.MethodDelete, "/v1/documents/"+purging.Document.String()+"?permanent=true")
+	due(purging.Document, "")
+
+	rejected := c.user.Begin(t, "rejected", "text/plain", each("rejected")).Document.ID
+	c.PutDirectly(t, c.World.Key(t, rejected), []byte("a lie"))
+	c.user.Call(t, http.MethodPost, "/v1/uploads/"+rejected.String()+"/complete", nil).Problem(t, "upload_rejected")
+	due(rejected, "")
+	aborted := put(t, c, each("aborted, and its bytes came late"), "text/plain")
+	call(http.MethodDelete, "/v1/uploads/"+aborted.Document.String())
+	c.PutDirectly(t, aborted.Key, each("aborted, and its bytes came late"))
+	due(aborted.Document, "")
+	c.PutDirectly(t, c.user.ID.String()+"/"+id.New().String()+"/orphan.txt", []byte("nobody's"))
+
+	// All messages were lost.
+	c.exec(t, `DELETE FROM river.river_job`)
+	return subject{}
+}
+
+// isReady wants the one document of the story stored and analyzed, once.
+func isReady(t *testing.T, c *crashed) {
+	t.Helper()
+	d := c.user.Get(t, c.Document)
+	if d.Status != "ready" {
+		t.Errorf("status %s %s, want ready", d.Status, d.Failure)
+	}
+	counters := c.user.Counters(t)
+	if want := (vaulttest.Counters{Limit: vaulttest.Quota, Used: d.Size, Documents: 1}); counters != want {
+		t.Errorf("counters %+v, want %+v", counters, want)
+	}
+	if n := c.objects(t); n != 1 {
+		t.Errorf("%d objects, want 1", n)
+	}
+	for _, action := range []string{"upload.begun", "upload.stored", "document.analyzed"} {
+		once(t, c, action)
+	}
+}
+
+// isNothing wants nothing left of the story's document but its entries.
+func isNothing(t *testing.T, c *crashed) {
+	t.Helper()
+	if n := c.count(t, `documents WHERE user_id = $1`); n != 0 {
+		t.Errorf("%d documents, want none", n)
+	}
+	if n := c.objects(t); n != 0 {
+		t.Errorf("%d objects, want none", n)
+	}
+	if counters := c.user.Counters(t); counters != (vaulttest.Counters{Limit: vaulttest.Quota}) {
+		t.Errorf("counters %+v, want zeros", counters)
+	}
+}
+
+func once(t *testing.T, c *crashed, action string) {
+	t.Helper()
+	if n := c.Audit(t, action, c.Document); n != 1 {
+		t.Errorf("%d entries of %s, want 1", n, action)
+	}
+}
+
+// learned wants so many documents in what the classifier has learned, and in
+// its counts by token too.
+func learned(t *testing.T, c *crashed, documents int) {
+	t.Helper()
+	got := dbtest.Query1[int](t, c.DB, `SELECT coalesce(sum(documents), 0)::integer FROM classifier_topics WHERE user_id = $1`, c.user.ID.String())
+	most := dbtest.Query1[int](t, c.DB, `SELECT coalesce(max(count), 0)::integer FROM classifier_tokens WHERE user_id = $1`, c.user.ID.String())
+	if got != documents || most != documents {
+		t.Errorf("learned from %d documents, a token at most %d times; want %d", got, most, documents)
+	}
+}
