@@ -53,8 +53,8 @@ type World struct {
 
 	signer  *auth.Signer
 	allowed []string // parts of error lines that the test expects
-	mu     sync.Mutex
-	once   map[string]any // constructed workers and schedules
+	mu      sync.Mutex
+	once    map[string]any // constructed workers and schedules
 }
 
 // New makes a World. Variables in vars win over its own; provide may put
