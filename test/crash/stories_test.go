@@ -22,6 +22,8 @@ type story struct {
 	client func(t *testing.T, c *crashed)
 	// emptyTrash lets the recovery last longer than the trash keeps things.
 	emptyTrash bool
+	// orphans lets days pass for objects in the recovery.
+	orphans bool
 	// ownWorld gives every kill a world of its own: what the story does grows
 	// with the users there are.
 	ownWorld bool
@@ -260,7 +262,7 @@ func init() {
 	stories["reconcile"] = story{
 		arrange:    overdue,
 		act:        func(a *actor) error { return a.reconcile() },
-		emptyTrash: true, ownWorld: true,
+		emptyTrash: true, orphans: true, ownWorld: true,
 		check: func(t *testing.T, c *crashed) {
 			t.Helper()
 			// What was settled, stored and abandoned ends ready; the rest is gone.
