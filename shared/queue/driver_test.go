@@ -281,7 +281,6 @@ func TestConfig(t *testing.T) {
 	}{
 		{[]string{dsn}, ""},
 		{[]string{dsn, "QUEUE_DRIVER=postgres", "QUEUE_CONCURRENCY=100"}, ""},
-		{[]string{dsn, "QUEUE_DRIVER=sqs"}, "QUEUE_DRIVER"},
 		{[]string{dsn, "QUEUE_DRIVER=rabbit"}, `"rabbit"`},
 		{[]string{dsn, "QUEUE_CONCURRENCY=101"}, "QUEUE_CONCURRENCY"},
 		{[]string{dsn, "QUEUE_CONCURRENCY=-1"}, "QUEUE_CONCURRENCY"},

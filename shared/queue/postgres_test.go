@@ -31,6 +31,9 @@ var quick = queue.Options{
 
 func TestMain(m *testing.M) {
 	queuetest.Child(func() (queue.Queue, error) {
+		if address := os.Getenv(childSQS); address != "" {
+			return queue.NewSQS(sqsConfig(address), quickSQS)
+		}
 		db, err := database.New(database.Config{URL: secret.New(os.Getenv(childURL))}, nil)
 		if err != nil {
 			return nil, err

@@ -83,8 +83,8 @@ type Queue interface {
 	Send(ctx context.Context, queue string, messages ...Message) error
 
 	// Consume gives the queue's messages to h, several at a time, until ctx
-	// ends; then it fetches no more, waits for running handlers up to the
-	// drain time, ends the contexts of those that are left (their messages are
+	// ends; then it starts no handler, waits for running ones up to the drain
+	// time, ends the contexts of those that are left (their messages are
 	// delivered again) and returns nil. It returns an error only if it cannot
 	// start: [ErrName], or [ErrUnavailable] when the queue cannot be reached
 	// at all. Outages later are waited out.

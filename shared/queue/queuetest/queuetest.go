@@ -32,6 +32,9 @@ type Driver struct {
 	// Found is the longest time from the death of a consumer to the next
 	// delivery of what it held.
 	Found time.Duration
+	// GivesBack says that a stopping consumer may fetch one more time and give
+	// that back, which counts as a delivery.
+	GivesBack bool
 	// ChildEnv is what the function given to Child needs in its environment to
 	// open the same queues.
 	ChildEnv []string

@@ -33,7 +33,7 @@ func stopWaits(t *testing.T, s *suite) {
 
 	got, handler := collect(9)
 	s.consume(t, q, handler)
-	if m := wait(t, got, patience, "the later message"); string(m.Body) != "later" || m.ReceiveCount != 1 {
+	if m := wait(t, got, patience, "the later message"); string(m.Body) != "later" || m.ReceiveCount != 1 && (m.ReceiveCount != 2 || !s.GivesBack) {
 		t.Errorf("delivered: %q, receive count %d", m.Body, m.ReceiveCount)
 	}
 	s.nothingMore(t, q, got)
