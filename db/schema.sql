@@ -446,6 +446,84 @@ END $$;
 ALTER FUNCTION public.require_text(in_document uuid, in_stamp bytea) OWNER TO docuvault_migrate;
 
 --
+-- Name: search_matches(tsquery, tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+BEGIN
+  IF in_any IS NULL THEN
+    RETURN QUERY SELECT DISTINCT t.document_id FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all;
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT t.document_id FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all;
+  RETURN QUERY SELECT t.document_id FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
+                WHERE t.user_id = app_user() AND t.tsv @@ in_any
+                GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape;
+END $$;
+
+
+ALTER FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
+
+--
+-- Name: search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) RETURNS TABLE(document_id uuid, rank integer)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+DECLARE
+  found uuid[];
+  named tsquery;
+  shown integer := 0;
+BEGIN
+  SELECT array_agg(m.document_id) INTO found FROM search_matches(in_all, in_any, in_leaves, in_shape) m;
+  IF found IS NULL THEN
+    RETURN;
+  END IF;
+  IF cardinality(found) <= 1000 THEN
+    FOR document_id, rank IN
+      SELECT s.id, s.rank FROM (
+        SELECT t.document_id AS id,
+               max(CASE t.part WHEN 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
+               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
+          FROM tokens t WHERE t.document_id = ANY (found) AND t.user_id = app_user() GROUP BY t.document_id) s
+       WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id)
+       ORDER BY s.rank DESC, s.id DESC
+    LOOP
+      CONTINUE WHEN NOT EXISTS (SELECT FROM documents d WHERE d.id = search_page.document_id AND d.user_id = app_user()
+                                 AND d.status IN ('stored', 'processing', 'ready', 'failed'));
+      RETURN NEXT;
+      shown := shown + 1;
+      EXIT WHEN shown = in_limit;
+    END LOOP;
+    RETURN;
+  END IF;
+  SELECT string_agg('(' || q::text || ')', '|')::tsquery INTO named FROM unnest(in_names) q;
+  FOR document_id, rank IN
+    SELECT s.id, s.rank FROM (
+      SELECT f.id, CASE WHEN n.id IS NULL THEN 0 ELSE 1000 END AS rank FROM unnest(found) f(id)
+        LEFT JOIN (SELECT t.document_id AS id FROM tokens t WHERE t.user_id = app_user() AND t.part = 0 AND t.tsv @@ named) n USING (id)) s
+     WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id)
+     ORDER BY s.rank DESC, s.id DESC
+  LOOP
+    CONTINUE WHEN NOT EXISTS (SELECT FROM documents d WHERE d.id = search_page.document_id AND d.user_id = app_user()
+                               AND d.status IN ('stored', 'processing', 'ready', 'failed'));
+    RETURN NEXT;
+    shown := shown + 1;
+    EXIT WHEN shown = in_limit;
+  END LOOP;
+END $$;
+
+
+ALTER FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -911,6 +989,7 @@ CREATE TABLE public.tokens (
     user_id uuid NOT NULL,
     tsv tsvector NOT NULL
 );
+ALTER TABLE ONLY public.tokens ALTER COLUMN tsv SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY public.tokens FORCE ROW LEVEL SECURITY;
 
@@ -1496,6 +1575,13 @@ CREATE INDEX objects_document ON public.objects USING btree (document_id);
 --
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id, created_at DESC);
+
+
+--
+-- Name: tokens_search; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX tokens_search ON public.tokens USING gin (user_id, tsv) WITH (gin_pending_list_limit='256');
 
 
 --
@@ -2428,6 +2514,22 @@ GRANT ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) TO
 
 REVOKE ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
 
 
 --

@@ -26,6 +26,7 @@ import (
 	meget "docuvault/functions/me/get"
 	mepatch "docuvault/functions/me/patch"
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
+	searchquery "docuvault/functions/search/query"
 	uploadsabort "docuvault/functions/uploads/abort"
 	uploadsbegin "docuvault/functions/uploads/begin"
 	uploadscomplete "docuvault/functions/uploads/complete"
@@ -60,6 +61,7 @@ var All = []host.Function{
 	meget.Function,
 	mepatch.Function,
 	schedulesreconcile.Function,
+	searchquery.Function,
 	uploadsabort.Function,
 	uploadsbegin.Function,
 	uploadscomplete.Function,

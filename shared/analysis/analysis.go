@@ -24,6 +24,7 @@ import (
 	"docuvault/shared/id"
 	"docuvault/shared/keys"
 	"docuvault/shared/learning"
+	"docuvault/shared/search"
 	"docuvault/shared/storage"
 	"docuvault/shared/vault"
 )
@@ -282,6 +283,7 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 		            topic_source = CASE WHEN d.topic_source = 'user' THEN 'user' WHEN topic.id IS NOT NULL THEN @topic_source END
 		          FROM topic WHERE d.id = @id AND d.user_id = app_user() RETURNING d.id)
 		        SELECT `+audit.Call+` FROM done`, entry.Into(ctx, actor, args))
+		search.IndexText(b, u, c.document, r.text.Text, r.text.Language)
 		learning.Replace(b, u, c.document, old.Text, old.Language, r.text.Text, r.text.Language)
 	})
 }

@@ -39,8 +39,9 @@ func open(env *host.Env) (*Learner, error) {
 // Change is [vault.Vault.Change] for a change of topic, and makes the document
 // count for the topic that it then has, in the same transaction. A document
 // without text teaches nothing. Besides the faults of Change it returns
-// fault.Unavailable when the text was replaced again and again meanwhile.
-func (l *Learner) Change(ctx context.Context, actor database.Actor, document id.ID, version *int64, c vault.Changes) (vault.Document, error) {
+// fault.Unavailable when the text was replaced again and again meanwhile. also
+// adds statements that belong to the same transaction.
+func (l *Learner) Change(ctx context.Context, actor database.Actor, document id.ID, version *int64, c vault.Changes, also ...func(b *database.Batch)) (vault.Document, error) {
 	for range 3 {
 		tokens, stamp, err := l.tokens(ctx, actor, document)
 		if err != nil {
@@ -49,6 +50,9 @@ func (l *Learner) Change(ctx context.Context, actor database.Actor, document id.
 		d, err := l.vault.Change(ctx, actor, document, version, c, func(b *database.Batch) {
 			b.Exec(`SELECT require_text(@id, @stamp)`, database.Args{"id": document, "stamp": stamp})
 			move(b, document, tokens, false)
+			for _, add := range also {
+				add(b)
+			}
 		})
 		if fault.CodeOf(err) != fault.WrongState {
 			return d, err

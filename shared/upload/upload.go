@@ -106,12 +106,17 @@ type Begun struct {
 	Again bool `json:"-"`
 }
 
+// Index adds the statement that makes a new document found by its names. Its
+// caller brings it, so that this package, which signs downloads too, knows
+// nothing of search.
+type Index func(b *database.Batch, u *keys.User, document id.ID, filename, title, correspondent string)
+
 // Begin reserves quota, inserts the document and signs the PUT, for a client
 // that reached us at reached. The same bytes while pending: the same document
 // and a fresh URL. It returns fault.ValidationFailed, fault.UploadTooLarge,
 // fault.QuotaExceeded, fault.TooManyUploads, fault.DuplicateDocument and
 // fault.FolderTooDeep.
-func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, reached *url.URL) (Begun, error) {
+func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, reached *url.URL, index Index) (Begun, error) {
 	sha, err := hex.DecodeString(in.SHA256)
 	if err != nil || len(sha) != 32 {
 		return Begun{}, fault.New(fault.ValidationFailed, "sha256 is 64 hexadecimal digits.")
@@ -138,7 +143,7 @@ func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, r
 	// Another request can settle or end the pending upload between two of our
 	// statements; then what is true now decides.
 	for range 3 {
-		begun, settled, err := u.try(ctx, actor, userKeys, in, sha, signer)
+		begun, settled, err := u.try(ctx, actor, userKeys, in, sha, signer, index)
 		if err != nil || settled {
 			return begun, err
 		}
@@ -148,9 +153,9 @@ func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, r
 
 // try is one attempt to begin; settled is false when the document with the same
 // bytes changed its state while we looked.
-func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, in Request, sha []byte, signer storage.Presigner) (begun Begun, settled bool, err error) {
+func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, in Request, sha []byte, signer storage.Presigner, index Index) (begun Begun, settled bool, err error) {
 	document := id.New()
-	inserted, err := u.insert(ctx, actor, k, document, in, sha)
+	inserted, err := u.insert(ctx, actor, k, document, in, sha, index)
 	again := false
 	switch {
 	case database.IsConflict(err, "documents_bytes"), err == nil && !inserted:
@@ -207,7 +212,7 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 
 // insert is the one statement that reserves quota and makes the document; false
 // means that the reservation was refused.
-func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User, document id.ID, in Request, sha []byte) (bool, error) {
+func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User, document id.ID, in Request, sha []byte, index Index) (bool, error) {
 	sealed, err := vault.SealNew(k, document, in.Filename, in.Title, in.Correspondent)
 	if err != nil {
 		return false, err
@@ -249,6 +254,7 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		if len(in.Tags) > 0 {
 			tags.Replace(b, document)
 		}
+		index(b, k, document, vault.CleanFilename(in.Filename), in.Title, in.Correspondent)
 	})
 	return inserted, err
 }

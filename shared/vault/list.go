@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +27,14 @@ type Filter struct {
 	Topic    string   // a name
 	Tag      string   // a name
 	Folder   id.ID
-	Sort     string // one of Sorts; "" is "-created_at"
-	Limit    int    // 1 to MaxPage; 0 is DefaultPage
-	Cursor   string // of the page before
+	// Where is a further condition on documents d, with its arguments, such as
+	// what a search finds; "" for none. Of its arguments none may have a name
+	// that the list uses: statuses, topic, tag, folder, at, after, limit.
+	Where  string
+	Args   database.Args
+	Sort   string // one of Sorts; "" is "-created_at"
+	Limit  int    // 1 to MaxPage; 0 is DefaultPage
+	Cursor string // of the page before
 }
 
 // Page is one page of documents.
@@ -138,6 +144,10 @@ func (v *Vault) List(ctx context.Context, actor database.Actor, f Filter) (Page,
 	if !f.Folder.IsNil() {
 		where = append(where, "d.folder_id = @folder")
 		args["folder"] = f.Folder
+	}
+	if f.Where != "" {
+		where = append(where, f.Where)
+		maps.Copy(args, f.Args)
 	}
 	direction, compare := "ASC", ">"
 	if descending {

@@ -11,6 +11,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/search"
 	"docuvault/shared/vault"
 )
 
@@ -30,6 +31,7 @@ type Input struct {
 	Topic    string   `query:"topic" maxLength:"100"`
 	Tag      string   `query:"tag" maxLength:"100"`
 	FolderID id.ID    `query:"folder_id" format:"uuid"`
+	Q        string   `query:"q" maxLength:"500" doc:"A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that."`
 	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date" default:"-created_at"`
 }
 
@@ -44,10 +46,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 	if err != nil {
 		return nil, err
 	}
+	searcher, err := search.Open(env)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
 		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
 		for _, s := range in.Status {
 			f.Statuses = append(f.Statuses, vault.Status(s))
+		}
+		if in.Q != "" {
+			var err error
+			if f.Where, f.Args, err = searcher.Matching(ctx, auth.Actor(ctx), "query.q", in.Q); err != nil {
+				return nil, err
+			}
 		}
 		page, err := documents.List(ctx, auth.Actor(ctx), f)
 		if err != nil {

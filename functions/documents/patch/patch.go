@@ -8,10 +8,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
 	"docuvault/shared/learning"
+	"docuvault/shared/search"
 	"docuvault/shared/vault"
 )
 
@@ -51,15 +53,35 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		if err != nil {
 			return nil, err
 		}
+		actor := auth.Actor(ctx)
+		u, err := documents.Keys(ctx, actor)
+		if err != nil {
+			return nil, err
+		}
+		index := func(b *database.Batch) { search.IndexNames(b, u, in.ID, names(in.Body)) }
 		var d vault.Document
 		if in.Body.Topic.Present {
-			d, err = learner.Change(ctx, auth.Actor(ctx), in.ID, version, in.Body)
+			d, err = learner.Change(ctx, actor, in.ID, version, in.Body, index)
 		} else {
-			d, err = documents.Change(ctx, auth.Actor(ctx), in.ID, version, in.Body, nil)
+			d, err = documents.Change(ctx, actor, in.ID, version, in.Body, index)
 		}
 		if err != nil {
 			return nil, err
 		}
 		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
 	}, nil
+}
+
+// names are those that change, as the index has them.
+func names(c vault.Changes) (n search.Names) {
+	if c.Filename.Present {
+		n.Filename = new(vault.CleanFilename(c.Filename.Value))
+	}
+	if c.Title.Present {
+		n.Title = &c.Title.Value
+	}
+	if c.Correspondent.Present {
+		n.Correspondent = &c.Correspondent.Value
+	}
+	return n
 }

@@ -11,6 +11,7 @@ import (
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/search"
 	"docuvault/shared/upload"
 )
 
@@ -44,7 +45,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
-		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx))
+		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx), search.IndexNew)
 		if err != nil {
 			return nil, err
 		}

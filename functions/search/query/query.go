@@ -1,0 +1,48 @@
+// Package query is the function search-query: documents by their words.
+package query
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docuvault/shared/auth"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/search"
+)
+
+// Function is POST /v1/search: in a body, so that no log of URLs holds what
+// people look for.
+var Function = host.Function{Name: "search-query", Trigger: hosthttp.Operation(huma.Operation{
+	OperationID: "search-query", Method: http.MethodPost, Path: "/v1/search",
+	Summary: "Search documents", Tags: []string{"search"},
+	Description: "Best first, outside the trash. With validation_failed, position is the character of q that is wrong.",
+	Errors:      []int{401, 422},
+}, New, auth.Required)}
+
+// Input is the query.
+type Input struct {
+	Body search.Request
+}
+
+// Output is the page.
+type Output struct {
+	Body search.Page
+}
+
+// New builds the handler.
+func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) {
+	searcher, err := search.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input) (*Output, error) {
+		page, err := searcher.Search(ctx, auth.Actor(ctx), in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{Body: page}, nil
+	}, nil
+}

@@ -1,0 +1,136 @@
+package query_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"docuvault/shared/id"
+	"docuvault/shared/vaulttest"
+)
+
+type page struct {
+	Items []struct {
+		Document   vaulttest.Document `json:"document"`
+		Highlights []struct {
+			Field    string `json:"field"`
+			Segments []struct {
+				Text  string   `json:"text"`
+				Words []string `json:"words"`
+			} `json:"segments"`
+		} `json:"highlights"`
+		Rank float64 `json:"rank"`
+	} `json:"items"`
+	NextCursor string `json:"next_cursor"`
+}
+
+func search(t *testing.T, u *vaulttest.User, q string) page {
+	t.Helper()
+	var p page
+	u.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": q}).JSON(t, http.StatusOK, &p)
+	return p
+}
+
+// finds reports whether exactly this document is found, by search and by list.
+func finds(t *testing.T, u *vaulttest.User, q string, document id.ID, want bool) {
+	t.Helper()
+	var list struct{ Items []vaulttest.Document }
+	u.Call(t, http.MethodGet, "/v1/documents?q="+url.QueryEscape(q), nil).JSON(t, http.StatusOK, &list)
+	found := search(t, u, q).Items
+	if got := len(found) == 1 && found[0].Document.ID == document; got != want || len(found) > 1 {
+		t.Errorf("search for %q finds %d documents, this one: %v", q, len(found), got)
+	}
+	if got := len(list.Items) == 1 && list.Items[0].ID == document; got != want {
+		t.Errorf("the list with q %q has %d documents, this one: %v", q, len(list.Items), got)
+	}
+}
+
+var paper = []byte("Sehr geehrte Damen und Herren,\n\nIhre Haftpflichtversicherung mit der Nummer 2024-0815 wird zum 3. März 2024 verlängert. " +
+	"Bitte überweisen Sie den Beitrag von 1.234,56 EUR auf das Konto DE89 3704 0044 0532 0130 00, damit wir Sie weiter versichern.\n")
+
+func TestSearchFollowsADocument(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna, ben := w.User(t), w.User(t)
+
+	d := anna.Store(t, "Stadtwerke_Brief.txt", "text/plain", paper)
+	finds(t, anna, "stadt", d.ID, true) // by name before it is read
+	finds(t, anna, "Versicherung", d.ID, false)
+	if err := w.Deliver(t, "analyze", anna.Job(d.ID)); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{"stadt", "Versicherung", "0815", "1234,56", "2024-03-03", "DE89370400440532013000", `"Damen und Herren" -Zinsen`, "haftpflicht beitrag brief"} {
+		finds(t, anna, q, d.ID, true)
+		finds(t, ben, q, d.ID, false)
+	}
+	anna.Call(t, http.MethodPatch, "/v1/documents/"+d.ID.String(), map[string]any{"filename": "Police.txt", "title": "Sonnenschein", "topic": "insurance"}).JSON(t, http.StatusOK, &d)
+	finds(t, anna, "stadtwerke", d.ID, false)
+	finds(t, anna, "police sonnenschein beitrag", d.ID, true)
+	anna.Call(t, http.MethodPatch, "/v1/documents/"+d.ID.String(), map[string]any{"title": nil}).JSON(t, http.StatusOK, &d)
+	finds(t, anna, "sonnenschein", d.ID, false)
+	finds(t, anna, "police", d.ID, true)
+
+	anna.Call(t, http.MethodPost, "/v1/documents/"+d.ID.String()+"/reprocess", nil).JSON(t, http.StatusAccepted, nil)
+	if err := w.Deliver(t, "analyze", anna.Job(d.ID)); err != nil {
+		t.Fatal(err)
+	}
+	finds(t, anna, "police haftpflicht", d.ID, true)
+
+	anna.Call(t, http.MethodDelete, "/v1/documents/"+d.ID.String(), nil).JSON(t, http.StatusNoContent, nil)
+	finds(t, anna, "Versicherung", d.ID, false)
+	anna.Call(t, http.MethodPost, "/v1/documents/"+d.ID.String()+"/restore", nil).JSON(t, http.StatusOK, nil)
+	finds(t, anna, "Versicherung", d.ID, true)
+	anna.Call(t, http.MethodDelete, "/v1/documents/"+d.ID.String()+"?permanent=true", nil).JSON(t, http.StatusNoContent, nil)
+	finds(t, anna, "Versicherung", d.ID, false)
+}
+
+// Neither what is looked for nor what is found is in the log or the database.
+func TestQueryLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna := w.User(t)
+	d := anna.Analyzed(t, "Zwiebelfisch.txt", "text/plain", paper)
+	finds(t, anna, "zwiebelfisch", d.ID, true)
+	finds(t, anna, "quastenflosser", d.ID, false)
+	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": `quastenflosser "`}).Problem(t, "validation_failed")
+	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": "quastenflosser", "cursor": "quastenflosser"}).Problem(t, "cursor_invalid")
+	dump := string(w.DB.Dump(t))
+	for _, word := range []string{"wiebelfisch", "uastenflosser", "aftpflicht"} {
+		if strings.Contains(w.Log.String(), word) {
+			t.Errorf("the log holds %q", word)
+		}
+		if strings.Contains(dump, word) {
+			t.Errorf("the database holds %q", word)
+		}
+	}
+	if !strings.Contains(w.Log.String(), "/v1/search") {
+		t.Error("the log holds no request: this test cannot see")
+	}
+}
+
+func TestWrongQueriesSayWhere(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna := w.User(t)
+	for q, position := range map[string]float64{`a "b`: 2, "a (b": 2, "-a": 0, "a OR": 4, "a )": 2} {
+		for location, answer := range map[string]interface {
+			JSON(testing.TB, int, any)
+		}{
+			"body.q":  anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": q}),
+			"query.q": anna.Call(t, http.MethodGet, "/v1/documents?q="+url.QueryEscape(q), nil),
+		} {
+			var problem struct {
+				Code     string
+				Position float64
+				Errors   []struct{ Location, Message string }
+			}
+			answer.JSON(t, http.StatusUnprocessableEntity, &problem)
+			if problem.Code != "validation_failed" || problem.Position != position || len(problem.Errors) != 1 || problem.Errors[0].Location != location {
+				t.Errorf("%q: %+v", q, problem)
+			}
+		}
+	}
+	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": strings.Repeat("a", 501)}).Problem(t, "validation_failed")
+	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": "a", "limit": 51}).Problem(t, "validation_failed")
+}
