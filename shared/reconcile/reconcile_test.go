@@ -311,3 +311,22 @@ func TestOldBookkeepingGoes(t *testing.T) {
 		t.Errorf("left: %d", n)
 	}
 }
+
+// More users than one run looks at: the next one goes on behind the last, and
+// the one after that begins anew.
+func TestRecountGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	w.Allow("a quota differed")
+	w.DB.Exec(t, `INSERT INTO users (id, email) SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, i || '@example.org' FROM generate_series(1, 1002) i`)
+	w.DB.Exec(t, `INSERT INTO quotas (user_id, limit_bytes, used_bytes) SELECT id, 1, CASE WHEN email IN ('1@example.org', '1002@example.org') THEN 7 ELSE 0 END FROM users`)
+	for i, want := range []int{1, 1, 0, 0} {
+		if report := run(t, w); report.Recounts != want {
+			t.Errorf("run %d: %+v", i, report)
+		}
+		position := dbtest.Query1[string](t, w.DB, `SELECT position FROM cursors WHERE name = 'recount'`)
+		if (i%2 == 0) != strings.HasSuffix(position, "001000") {
+			t.Errorf("run %d ends at %q", i, position)
+		}
+	}
+}

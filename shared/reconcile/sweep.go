@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"docuvault/shared/audit"
@@ -63,19 +64,26 @@ func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Ba
 	if len(unknown) > max(100, scanned/100) {
 		return fmt.Errorf("reconcile: %d of %d objects in the %s bucket have no row; nothing was deleted: is this the right bucket, or was the database restored? docuvault verify lists them", len(unknown), scanned, name)
 	}
+	removed := 0
+	var failed error
 	for _, key := range unknown {
 		if err := bucket.Delete(ctx, key); err != nil {
-			return fmt.Errorf("reconcile: delete orphan: %w", err)
+			failed = fmt.Errorf("reconcile: delete orphan: %w", err)
+			break
 		}
-		report.Orphans++
+		removed++
 	}
-	if len(unknown) > 0 {
-		entry := audit.Entry{Action: audit.OrphanRemoved, Metadata: map[string]any{"bucket": name, "count": len(unknown)}}
+	report.Orphans += removed
+	if removed > 0 {
+		entry := audit.Entry{Action: audit.OrphanRemoved, Metadata: map[string]any{"bucket": name, "count": removed}}
 		if err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
 			b.Exec(`SELECT `+audit.Call, entry.Into(ctx, database.Actor{}, database.Args{}))
 		}); err != nil {
-			return fmt.Errorf("reconcile: audit of orphans: %w", err)
+			return errors.Join(failed, fmt.Errorf("reconcile: audit of orphans: %w", err))
 		}
+	}
+	if failed != nil {
+		return failed // the next run lists the rest again
 	}
 	if ended {
 		last = ""
