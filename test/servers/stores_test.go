@@ -90,5 +90,6 @@ func TestMinIOConforms(t *testing.T) {
 
 func TestSeaweedFSConforms(t *testing.T) {
 	t.Parallel()
-	conforms(t, running(t, servers.SeaweedFS))
+	conforms(t, running(t, servers.SeaweedFS),
+		storagetest.PartChecksums, storagetest.ListOrder, storagetest.MissingBucket)
 }

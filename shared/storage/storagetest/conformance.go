@@ -29,9 +29,20 @@ const (
 	ListUploads Lack = "list-uploads"
 	// Checksums: storage does not verify checksums (ministack).
 	Checksums Lack = "checksums"
+	// PartChecksums: ListParts does not tell them, and an upload that has some
+	// cannot be completed without (SeaweedFS).
+	PartChecksums Lack = "part-checksums"
+	// ListOrder: keys are listed folder by folder, not in the order of bytes
+	// (SeaweedFS).
+	ListOrder Lack = "list-order"
+	// MissingBucket: writing to a bucket that is not there makes it (SeaweedFS).
+	MissingBucket Lack = "missing-bucket"
 )
 
-var known = map[Lack]bool{Versioning: true, ListUploads: true, Checksums: true}
+var known = map[Lack]bool{
+	Versioning: true, ListUploads: true, Checksums: true,
+	PartChecksums: true, ListOrder: true, MissingBucket: true,
+}
 
 // Subject is what the suite runs on: fresh for each test.
 type Subject struct {
@@ -288,8 +299,13 @@ func testAbsent(t *testing.T, s Subject) {
 func testMissingBucket(t *testing.T, s Subject) {
 	_, stat := s.Missing.Stat(t.Context(), "k")
 	_, _, read := s.Missing.Get(t.Context(), "k")
+	for doing, err := range map[string]error{"stat": stat, "get": read} {
+		if !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("%s: %v", doing, err)
+		}
+	}
+	need(t, s, MissingBucket)
 	for doing, err := range map[string]error{
-		"stat": stat, "get": read,
 		"put":    s.Missing.Put(t.Context(), "k", strings.NewReader("x"), 1, storage.PutOptions{}),
 		"delete": s.Missing.Delete(t.Context(), "k"),
 		"health": s.Missing.Health(t.Context()),
@@ -387,6 +403,7 @@ func testList(t *testing.T, s Subject) {
 	if got := list(t, lister, "", ""); len(got) != 0 {
 		t.Errorf("an empty bucket lists %q", got)
 	}
+	need(t, s, ListOrder)
 	// In the order of bytes, in which "/" is between "." and "0".
 	keys := []string{"a-b", "a.b", "a/b/c", "a/b0", "a0", "aa/x", "b/y", "ä"}
 	for _, key := range keys {
