@@ -54,7 +54,8 @@ func CleanFilename(s string) string {
 	if dot := strings.LastIndexByte(s, '.'); dot > 0 && utf8.RuneCountInString(s[dot:]) <= 20 {
 		ext = s[dot:]
 	}
-	return string(runes[:MaxFilename-utf8.RuneCountInString(ext)]) + ext
+	// Once more, since the cut can leave white space at the end.
+	return CleanFilename(strings.TrimRightFunc(string(runes[:MaxFilename-utf8.RuneCountInString(ext)]), unicode.IsSpace) + ext)
 }
 
 // cleanText is for what people write about a document: NFC, without control

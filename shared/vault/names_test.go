@@ -20,10 +20,11 @@ func TestCleanFilename(t *testing.T) {
 		"inv\u202efdp.exe": "invfdp.exe", "\u200e\u200f\u061ca\u2066b\u2069": "ab",
 		"a\xffb\xc0": "ab", "a\ufffdb": "ab",
 		"e\u0301.pdf": "é.pdf", " a b ": "a b", "日本.pdf": "日本.pdf",
-		strings.Repeat("a", 300):                   strings.Repeat("a", 255),
-		strings.Repeat("a", 300) + ".pdf":          strings.Repeat("a", 251) + ".pdf",
-		strings.Repeat("é", 255):                   strings.Repeat("é", 255),
-		"a." + strings.Repeat("x", 300):            "a." + strings.Repeat("x", 253),
+		strings.Repeat("a", 300):             strings.Repeat("a", 255),
+		strings.Repeat("a", 300) + ".pdf":    strings.Repeat("a", 251) + ".pdf",
+		strings.Repeat("é", 255):             strings.Repeat("é", 255),
+		"a." + strings.Repeat("x", 300):      "a." + strings.Repeat("x", 253),
+		"a" + strings.Repeat(" ", 300) + "b": "a", "." + strings.Repeat(" ", 300) + "b": "unnamed",
 		strings.Repeat("e\u0301", 300) + ".tar.gz": strings.Repeat("é", 252) + ".gz",
 	} {
 		if got := vault.CleanFilename(in); got != want {
