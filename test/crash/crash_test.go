@@ -278,7 +278,7 @@ func difference(before, after []byte) string {
 	return b.String()
 }
 
-// deliver delivers every message twice, as a queue may.
+// deliver delivers every message twice at once, as a queue may.
 func (w *world) deliver(t *testing.T) {
 	t.Helper()
 	for range 10 {
@@ -290,11 +290,12 @@ func (w *world) deliver(t *testing.T) {
 			return
 		}
 		for _, m := range messages {
-			for range 2 {
+			w.Handler(t, m.Queue) // constructed once, here
+			vaulttest.AtOnce(2, func(int) {
 				if err := w.Deliver(t, m.Queue, m.Body); err != nil {
 					t.Errorf("deliver %s: %v", m.Queue, err)
 				}
-			}
+			})
 			if err := m.done(t.Context(), w.conn); err != nil {
 				t.Fatalf("take a message out: %v", err)
 			}

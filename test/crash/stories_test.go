@@ -112,13 +112,12 @@ func init() {
 		act: func(a *actor) error {
 			return a.call("uploads-abort", http.MethodDelete, "/v1/uploads/"+a.Document.String(), nil)
 		},
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			c.user.Call(t, http.MethodDelete, "/v1/uploads/"+c.Document.String(), nil).JSON(t, http.StatusNoContent, nil)
+		},
 		check: func(t *testing.T, c *crashed) {
 			t.Helper()
-			// Nobody who was not answered may rely on an abort.
-			if !c.acknowledged() && c.Audit(t, "upload.aborted", c.Document) == 0 {
-				isReady(t, c)
-				return
-			}
 			isNothing(t, c)
 			once(t, c, "upload.aborted")
 		},
@@ -198,6 +197,11 @@ func init() {
 			t.Helper()
 			s := analyzed(t, c)
 			c.user.Call(t, http.MethodPatch, "/v1/documents/"+s.Document.String(), correction).JSON(t, http.StatusOK, nil)
+			// One with the same words stays, and what it taught: forgetting twice
+			// would show.
+			kept := stored(append([]byte("\n"), invoice...), "text/plain")(t, c)
+			c.deliver(t)
+			c.user.Call(t, http.MethodPatch, "/v1/documents/"+kept.Document.String(), correction).JSON(t, http.StatusOK, nil)
 			// A second version of the object, which has to go too.
 			c.PutDirectly(t, s.Key, invoice)
 			return s
@@ -225,13 +229,16 @@ func init() {
 		check: func(t *testing.T, c *crashed) {
 			t.Helper()
 			if !c.acknowledged() && c.Audit(t, "document.purging", c.Document) == 0 {
-				isReady(t, c)
+				if d := c.user.Get(t, c.Document); d.Status != "ready" {
+					t.Errorf("status %s, and nobody deleted it", d.Status)
+				}
+				learned(t, c, 2)
 				return
 			}
-			isNothing(t, c)
+			left(t, c, 1, int64(len(invoice)+1))
 			once(t, c, "document.purging")
 			once(t, c, "document.purged")
-			learned(t, c, 0)
+			learned(t, c, 1)
 		},
 	}
 	stories["a refresh token comes again"] = story{
@@ -426,14 +433,20 @@ func isReady(t *testing.T, c *crashed) {
 // isNothing wants nothing left of the story's document but its entries.
 func isNothing(t *testing.T, c *crashed) {
 	t.Helper()
-	if n := c.count(t, `documents WHERE user_id = $1`); n != 0 {
-		t.Errorf("%d documents, want none", n)
+	left(t, c, 0, 0)
+}
+
+// left wants so many live documents of the user, with so many bytes.
+func left(t *testing.T, c *crashed, documents int, size int64) {
+	t.Helper()
+	if n := c.count(t, `documents WHERE user_id = $1`); n != documents {
+		t.Errorf("%d documents, want %d", n, documents)
 	}
-	if n := c.objects(t); n != 0 {
-		t.Errorf("%d objects, want none", n)
+	if n := c.objects(t); n != documents {
+		t.Errorf("%d objects, want %d", n, documents)
 	}
-	if counters := c.user.Counters(t); counters != (vaulttest.Counters{Limit: vaulttest.Quota}) {
-		t.Errorf("counters %+v, want zeros", counters)
+	if got, want := c.user.Counters(t), (vaulttest.Counters{Limit: vaulttest.Quota, Used: size, Documents: int64(documents)}); got != want {
+		t.Errorf("counters %+v, want %+v", got, want)
 	}
 }
 
