@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -79,7 +78,7 @@ func (c *verifyCmd) options() (verify.Options, error) {
 			return o, err
 		}
 	}
-	env, err := host.NewEnv(vars.Environ(), slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
+	env, err := host.NewEnv(vars.Environ(), slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		return o, err
 	}

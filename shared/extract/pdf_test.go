@@ -197,7 +197,7 @@ func TestPDFOverTheMemoryLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
+	defer func() { _ = e.Close() }()
 	r, err := extractBytes(t, e, bombPDF(t, 100<<20, 0), mediatype.PDF)
 	if FailureCode(err) != TooComplex || errors.Is(err, errTimeLimit) {
 		t.Errorf("%+v, %v", r, err)

@@ -150,7 +150,7 @@ func (s *chain) guarded(rec *recorder, r *http.Request) (cut bool) {
 			return
 		}
 		err := errors.New("panic: " + host.PanicText(p))
-		if p != http.ErrAbortHandler {
+		if thrown, ok := p.(error); !ok || !errors.Is(thrown, http.ErrAbortHandler) {
 			host.Logger(r.Context()).Error("panic", "route", route(r), "error", err, "stack", string(debug.Stack()))
 		}
 		if rec.status == 0 {
