@@ -232,7 +232,7 @@ CREATE TABLE public.documents (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT documents_check CHECK (((topic_id IS NULL) = (topic_source IS NULL))),
+    CONSTRAINT documents_check CHECK ((((topic_id IS NOT NULL) AND (topic_source IS NOT NULL)) OR ((topic_id IS NULL) AND (COALESCE(topic_source, 'user'::text) = 'user'::text)))),
     CONSTRAINT documents_check1 CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (status_before IS NULL))),
     CONSTRAINT documents_sha256_check CHECK ((length(sha256) = 32)),
     CONSTRAINT documents_size_check CHECK ((size >= 0)),
@@ -455,14 +455,7 @@ CREATE FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves 
     SET plan_cache_mode TO 'force_custom_plan'
     AS $$
 BEGIN
-  IF in_any IS NULL THEN
-    RETURN QUERY SELECT DISTINCT t.document_id FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all;
-    RETURN;
-  END IF;
-  RETURN QUERY SELECT t.document_id FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all;
-  RETURN QUERY SELECT t.document_id FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
-                WHERE t.user_id = app_user() AND t.tsv @@ in_any
-                GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape;
+  RETURN QUERY SELECT r.document_id FROM search_rows(in_all, in_any, in_leaves, in_shape) r;
 END $$;
 
 
@@ -479,49 +472,69 @@ CREATE FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsq
     AS $$
 DECLARE
   found uuid[];
+  ids uuid[];
+  ranks integer[];
   named tsquery;
   shown integer := 0;
+  -- Some more than are wanted: those in the trash are left out one by one.
+  chunk integer := in_limit + 20;
 BEGIN
-  SELECT array_agg(m.document_id) INTO found FROM search_matches(in_all, in_any, in_leaves, in_shape) m;
+  SELECT array_agg(r.document_id) INTO found FROM search_rows(in_all, in_any, in_leaves, in_shape) r;
   IF found IS NULL THEN
     RETURN;
   END IF;
   IF cardinality(found) <= 1000 THEN
+    SELECT array_agg(s.id), array_agg(s.rank) INTO found, ranks FROM (
+      SELECT t.document_id AS id,
+             max(CASE t.part WHEN 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
+             + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
+        FROM tokens t WHERE t.document_id = ANY (found) AND t.user_id = app_user() GROUP BY t.document_id) s;
+  ELSE
+    SELECT string_agg('(' || q::text || ')', '|')::tsquery INTO named FROM unnest(in_names) q;
+    SELECT array_agg(f.id), array_agg(CASE WHEN n.id IS NULL THEN 0 ELSE 1000 END) INTO found, ranks FROM unnest(found) f(id)
+      LEFT JOIN (SELECT t.document_id AS id FROM tokens t WHERE t.user_id = app_user() AND t.part = 0 AND t.tsv @@ named) n USING (id);
+  END IF;
+  LOOP
+    ids := NULL;
     FOR document_id, rank IN
-      SELECT s.id, s.rank FROM (
-        SELECT t.document_id AS id,
-               max(CASE t.part WHEN 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
-               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
-          FROM tokens t WHERE t.document_id = ANY (found) AND t.user_id = app_user() GROUP BY t.document_id) s
-       WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id)
-       ORDER BY s.rank DESC, s.id DESC
+      SELECT s.id, s.rank FROM unnest(found, ranks) s(id, rank)
+       WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT chunk
     LOOP
+      ids := ids || document_id;
+      in_rank := rank;
+      in_id := document_id;
       CONTINUE WHEN NOT EXISTS (SELECT FROM documents d WHERE d.id = search_page.document_id AND d.user_id = app_user()
                                  AND d.status IN ('stored', 'processing', 'ready', 'failed'));
       RETURN NEXT;
       shown := shown + 1;
-      EXIT WHEN shown = in_limit;
+      IF shown = in_limit THEN
+        RETURN;
+      END IF;
     END LOOP;
-    RETURN;
-  END IF;
-  SELECT string_agg('(' || q::text || ')', '|')::tsquery INTO named FROM unnest(in_names) q;
-  FOR document_id, rank IN
-    SELECT s.id, s.rank FROM (
-      SELECT f.id, CASE WHEN n.id IS NULL THEN 0 ELSE 1000 END AS rank FROM unnest(found) f(id)
-        LEFT JOIN (SELECT t.document_id AS id FROM tokens t WHERE t.user_id = app_user() AND t.part = 0 AND t.tsv @@ named) n USING (id)) s
-     WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id)
-     ORDER BY s.rank DESC, s.id DESC
-  LOOP
-    CONTINUE WHEN NOT EXISTS (SELECT FROM documents d WHERE d.id = search_page.document_id AND d.user_id = app_user()
-                               AND d.status IN ('stored', 'processing', 'ready', 'failed'));
-    RETURN NEXT;
-    shown := shown + 1;
-    EXIT WHEN shown = in_limit;
+    EXIT WHEN cardinality(ids) IS DISTINCT FROM chunk;
+    chunk := 1000; -- much of it is in the trash
   END LOOP;
 END $$;
 
 
 ALTER FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: search_rows(tsquery, tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid)
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT t.document_id FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all
+  UNION ALL
+  SELECT t.document_id FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
+   WHERE t.user_id = app_user() AND t.tsv @@ in_any
+   GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
+$$;
+
+
+ALTER FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
 
 --
 -- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -988,7 +1001,8 @@ CREATE TABLE public.tokens (
     part integer NOT NULL,
     user_id uuid NOT NULL,
     tsv tsvector NOT NULL
-);
+)
+WITH (toast_tuple_target='128');
 ALTER TABLE ONLY public.tokens ALTER COLUMN tsv SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY public.tokens FORCE ROW LEVEL SECURITY;
@@ -2530,6 +2544,13 @@ GRANT ALL ON FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_l
 
 REVOKE ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) FROM PUBLIC;
 
 
 --

@@ -121,8 +121,7 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 	var ids []id.ID
 	var ranks []int
 	err = s.vault.DB().Do(ctx, actor, func(b *database.Batch) {
-		b.Each(`SELECT document_id, rank FROM search_page(`+matching+`, @near::tsquery, @names::text[]::tsquery[],
-		          @rank::integer, @after::uuid, @limit)`, args, func(scan func(...any) error) error {
+		b.Each(pageSQL, args, func(scan func(...any) error) error {
 			var document id.ID
 			var rank int
 			err := scan(&document, &rank)
@@ -160,6 +159,9 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 // matching are the arguments by which the database finds documents, of
 // [Query.args].
 const matching = `@all::tsquery, @any::tsquery, @leaves::text[]::tsquery[], @shape::tsquery`
+
+const pageSQL = `SELECT document_id, rank FROM search_page(` + matching + `, @near::tsquery, @names::text[]::tsquery[],
+  @rank::integer, @after::uuid, @limit)`
 
 // Matching returns the condition, on documents d, that a query finds a
 // document, with its arguments: for a list that is filtered by it. It returns

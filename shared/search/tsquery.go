@@ -21,32 +21,28 @@ const (
 
 // args are the arguments of the database's search functions.
 func (q *Query) args(u *keys.User) database.Args {
-	args := database.Args{"any": nil, "leaves": nil, "shape": nil}
-	all := q.tsquery(q.root, func(n int) string { return q.leaves[n].tsquery(u, true, true) })
-	args["near"] = q.positive(q.root, func(n int) string { return q.leaves[n].tsquery(u, true, true) })
-	var names []string
+	leaves := make([]string, len(q.leaves))
+	for n, l := range q.leaves {
+		leaves[n] = l.tsquery(u, true, true)
+	}
+	leaf := func(n int) string { return leaves[n] }
+	var names, any []string
 	for _, n := range q.used(q.root, true) {
 		names = append(names, q.leaves[n].tsquery(u, false, true))
 	}
-	args["names"] = names
-	if used := q.used(q.root, false); len(used) > 1 {
-		// Words of one document can be in several of its rows.
-		long := quoted(u.SearchToken(longMark))
-		leaves := make([]string, len(q.leaves))
-		var any []string
-		for n := range leaves {
-			leaves[n] = q.leaves[n].tsquery(u, true, true)
-			if slices.Contains(used, n) {
-				any = append(any, leaves[n])
-			}
-		}
-		args["any"] = long + " & (" + strings.Join(any, " | ") + ")"
-		args["leaves"] = leaves
-		args["shape"] = q.tsquery(q.root, func(n int) string { return fmt.Sprintf("'l%d'", n+1) })
-		all = "(" + all + ") & !" + long
+	for _, n := range q.used(q.root, false) {
+		any = append(any, leaves[n])
 	}
-	args["all"] = all
-	return args
+	// Words of a long document can be in several of its rows.
+	long := quoted(u.SearchToken(longMark))
+	return database.Args{
+		"all":    "(" + q.tsquery(q.root, leaf) + ") & !" + long,
+		"any":    long + " & (" + strings.Join(any, " | ") + ")",
+		"leaves": leaves,
+		"shape":  q.tsquery(q.root, func(n int) string { return fmt.Sprintf("'l%d'", n+1) }),
+		"near":   q.positive(q.root, leaf),
+		"names":  names,
+	}
 }
 
 // tsquery writes the tree in PostgreSQL's language.
