@@ -71,7 +71,8 @@ CREATE TABLE documents (
   created_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
   version              bigint NOT NULL DEFAULT 1,
-  CHECK ((topic_id IS NULL) = (topic_source IS NULL)),
+  -- No topic, by a person: a choice as well, which no analysis overwrites.
+  CHECK (topic_id IS NOT NULL AND topic_source IS NOT NULL OR topic_id IS NULL AND coalesce(topic_source, 'user') = 'user'),
   CHECK ((status IN ('trashed', 'purging')) OR status_before IS NULL)
 );
 -- The same bytes once a user, unless asked for.

@@ -37,6 +37,8 @@ func translateServer(e *pgconn.PgError) error {
 		return &Conflict{Constraint: e.ConstraintName}
 	case "53300", "57P01", "57P02", "57P03", "08006", "08001":
 		return fault.New(fault.Unavailable, "The database is busy or restarting. Try again in a moment.").Because(serverError(e))
+	case "40P01", "40001":
+		return fault.New(fault.Unavailable, "Two changes met. Try again.").Because(serverError(e))
 	case "57014", "55P03":
 		return fault.New(fault.DeadlineExceeded, "The database took too long. Try again.").Because(serverError(e))
 	default:

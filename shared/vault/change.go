@@ -22,7 +22,7 @@ type Changes struct {
 	Notes         Field[string]   `json:"notes,omitempty" doc:"At most 20,000 characters."`
 	Reference     Field[string]   `json:"reference,omitempty" doc:"At most 200 characters."`
 	DocumentDate  Field[Date]     `json:"document_date,omitempty"`
-	Topic         Field[string]   `json:"topic,omitempty" doc:"Made when there is none of that name. The analysis learns from it at once."`
+	Topic         Field[string]   `json:"topic,omitempty" doc:"Made when there is none of that name. The analysis learns from it at once; null is a choice too, which it keeps."`
 	Tags          Field[[]string] `json:"tags,omitempty" doc:"Replaces all; at most 50, each made when there is none of that name."`
 	FolderID      Field[id.ID]    `json:"folder_id,omitempty"`
 }
@@ -51,13 +51,13 @@ func (v *Vault) Change(ctx context.Context, actor database.Actor, document id.ID
 	var topic TopicName
 	if c.Topic.Present {
 		changed = append(changed, "topic")
-		set = append(set, `topic_id = (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key)`, `topic_source = @topic_source`)
-		args["topic_key"], args["topic_source"] = []byte(nil), (*string)(nil)
+		set = append(set, `topic_id = (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key)`, `topic_source = 'user'`)
+		args["topic_key"] = []byte(nil) // none is a choice too
 		if !c.Topic.Null {
 			if topic, err = SealTopic(u, c.Topic.Value); err != nil {
 				return Document{}, err
 			}
-			args["topic_key"], args["topic_source"] = topic.Key(), "user"
+			args["topic_key"] = topic.Key()
 		}
 	}
 	if len(changed) == 0 && version == nil {

@@ -61,10 +61,13 @@ func TestPatchSetsAndClears(t *testing.T) {
 	if m["filename"] != "unnamed" || m["title"] != "" {
 		t.Errorf("got %v", m)
 	}
-	for _, name := range []string{"correspondent", "notes", "reference", "document_date", "topic", "topic_source", "folder_id"} {
+	for _, name := range []string{"correspondent", "notes", "reference", "document_date", "topic", "folder_id"} {
 		if _, there := m[name]; there {
 			t.Errorf("%s is %v", name, m[name])
 		}
+	}
+	if m["topic_source"] != "user" { // no topic is that person's choice
+		t.Errorf("topic_source %v", m["topic_source"])
 	}
 	if fmt.Sprint(m["tags"]) != "[]" {
 		t.Errorf("tags %v", m["tags"])
