@@ -109,8 +109,8 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 	switch {
 	case err == nil:
 		return nil
-	case fault.CodeOf(err) == fault.WrongState:
-		return nil // the lease is over: another attempt, the trash or the purge has the row
+	case fault.CodeOf(err) == fault.WrongState, fault.CodeOf(err) == fault.NotFound:
+		return nil // the lease is over: another attempt, the trash or the purge has the row, or has deleted it
 	default:
 		return errors.Join(err, a.release(ctx, actor, c, err))
 	}

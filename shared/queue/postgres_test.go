@@ -86,7 +86,8 @@ func TestPostgresConforms(t *testing.T) {
 		Drain:      quick.Drain,
 		// 5 s and a grace of 5 s, up to 30 s until the leader looks (21 s more
 		// if the dead consumer led), up to 6 s until the retry is due.
-		Found:    90 * time.Second,
-		ChildEnv: []string{childURL + "=" + dsn},
+		Found:     90 * time.Second,
+		GivesBack: true, // a fetch that is under way when the stop comes
+		ChildEnv:  []string{childURL + "=" + dsn},
 	})
 }

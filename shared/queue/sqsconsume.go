@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -115,8 +114,8 @@ func (s *SQS) checkRedrive(ctx context.Context, queueURL, queue string) error {
 	}
 	_ = json.Unmarshal([]byte(out.Attributes[string(types.QueueAttributeNameRedrivePolicy)]), &policy)
 	if policy.Max.String() != strconv.Itoa(MaxReceives) {
-		s.opts.Log.Warn(fmt.Sprintf("the queue's redrive policy has no maxReceiveCount of %d", MaxReceives),
-			"queue", queue, "max_receive_count", policy.Max.String())
+		s.opts.Log.Warn("the queue's redrive policy has another maxReceiveCount than ours",
+			"queue", queue, "max_receive_count", policy.Max.String(), "ours", MaxReceives)
 	}
 	return nil
 }

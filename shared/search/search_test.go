@@ -269,10 +269,26 @@ func TestNameHitsFirstThenNewest(t *testing.T) {
 	text := "Die Rechnung liegt bei, und sonst nichts."
 	old := w.add(t, anna, u, paper{text: text, language: "de"})
 	named := w.add(t, anna, u, paper{filename: "Rechnung.pdf"})
-	often := w.add(t, anna, u, paper{text: strings.Repeat(text, 5), language: "de"})
+	often := w.add(t, anna, u, paper{text: strings.Repeat(text, 100), language: "de"})
 	fresh := w.add(t, anna, u, paper{text: text, language: "de"})
 	if got, want := ids(w.all(t, anna, "Rechnung", 1)), []id.ID{named, often, fresh, old}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want the name, the one that has it often, the newer, the older: %v", got, want)
+	}
+}
+
+// What is not wanted may be in another row of a long document than what is.
+func TestNotOverAllRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna, u := w.user(t)
+	document := w.add(t, anna, u, paper{text: "anfang " + strings.Repeat("x ", 2*rowWords) + "ende", language: "de"})
+	for q, want := range map[string][]id.ID{
+		"anfang": {document}, "anfang ende": {document}, "anfang -mitte": {document},
+		"anfang -ende": nil, "ende -anfang": nil, "(anfang OR mitte) -ende": nil, `"anfang x" -ende`: nil,
+	} {
+		if got := ids(w.all(t, anna, q, 10)); !slices.Equal(got, want) {
+			t.Errorf("%q finds %v, want %v", q, got, want)
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func venv(ctx context.Context, requirements string) (string, error) {
 		{python, "-m", "venv", fresh},
 		{filepath.Join(fresh, binFolder(), "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:", "--require-hashes", "-r", list},
 	} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // our own
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.WaitDelay = 5 * time.Second
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%w: %s: %w: %s", ErrMissing, strings.Join(args[1:3], " "), err, tail(out))
@@ -74,7 +74,7 @@ func findPython(ctx context.Context) (string, error) {
 		if err != nil {
 			continue
 		}
-		if exec.CommandContext(ctx, path, "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))").Run() == nil { //nolint:gosec // found in PATH
+		if exec.CommandContext(ctx, path, "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))").Run() == nil {
 			return path, nil
 		}
 	}

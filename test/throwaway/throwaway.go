@@ -48,7 +48,7 @@ func Folder() (string, error) {
 		return "", fmt.Errorf("make folder: %w", err)
 	}
 	if os.Geteuid() == 0 {
-		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to pass through, not to read
+		if err := os.Chmod(dir, 0o711); err != nil { // to pass through, not to read
 			return "", fmt.Errorf("open folder: %w", err)
 		}
 	}
@@ -103,7 +103,7 @@ func Start(ctx context.Context, program, dir string, env ...string) (*Vault, err
 	}
 	defer func() { _ = log.Close() }() // the child has its own handle
 	// Not CommandContext: that would kill it, and it has children of its own.
-	v.command = exec.Command(program, "serve", "--listen", address, "--data", filepath.Join(dir, "data")) //nolint:gosec,noctx // our own build
+	v.command = exec.Command(program, "serve", "--listen", address, "--data", filepath.Join(dir, "data")) //nolint:noctx // our own build
 	v.command.Env = Environ(append([]string{"REGISTRATION=open"}, env...)...)
 	v.command.Stdout, v.command.Stderr = log, log
 	apart(v.command)

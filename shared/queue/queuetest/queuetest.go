@@ -118,7 +118,8 @@ func (s *suite) consume(t *testing.T, q queue.Queue, h queue.Handler) *consumer 
 	}()
 	t.Cleanup(func() {
 		stop()
-		_ = <-c.done // whoever cares has read it
+		for range c.done { // until it is closed; whoever cares has read the error
+		}
 	})
 	return c
 }
