@@ -242,8 +242,8 @@ func TestHeartbeat(t *testing.T) {
 		if action(r) != "ChangeMessageVisibility" {
 			return false
 		}
-		// The first is Extend's; all attempts of the next beat fail.
-		if n := beats.Add(1); n > 1 && n <= 6 {
+		// The first is Extend's; the first attempts of the next beat fail.
+		if n := beats.Add(1); n > 1 && n <= 4 {
 			return answer(w, 500, `{"__type":"com.amazonaws.sqs#InternalError","message":"not now"}`)
 		}
 		return false

@@ -46,7 +46,11 @@ func (h *holder) beat() {
 		until := earlier(time.Now().Add(h.consumer.window()), deadline.Add(visibilityGrace))
 		var err error
 		if h.Err() == nil && until.After(h.known.Add(time.Second)) {
-			err = h.change(h, time.Until(until))
+			// No beat, with its retries, reaches into the next one's time: two
+			// that fail slowly would use up the hold.
+			ctx, cancel := context.WithTimeout(h, h.consumer.window()/3)
+			err = h.change(ctx, time.Until(until))
+			cancel()
 		}
 		h.mu.Unlock()
 		switch {

@@ -100,12 +100,13 @@ func runBatch(ctx context.Context, handle queue.Handler, records []events.SQSMes
 	return errs
 }
 
-// message turns an SQS record into a message. Its body is what was sent: for
+// message turns an SQS record into a message. Its body is what was sent (the
+// driver may have encoded it): for
 // bucket notifications an S3 event in JSON.
 func message(ctx context.Context, record events.SQSMessage) queue.Message {
 	m := queue.Message{
 		ID:           record.MessageId,
-		Body:         []byte(record.Body),
+		Body:         queue.FromSQS(record.Body),
 		Attributes:   make(map[string]string, len(record.MessageAttributes)),
 		ReceiveCount: 1,
 	}
