@@ -20,8 +20,8 @@ var ministackRequirements string
 // runner starts one: its address.
 const SQSVariable = "DOCUVAULT_TEST_SQS"
 
-// Ministack starts ministack: SQS, S3 and more of AWS, all in memory. It takes
-// any keys.
+// Ministack starts ministack: SQS, S3 and more of AWS, all in memory. SQS takes
+// any keys; presigned URLs have to be signed with the Server's.
 func Ministack(ctx context.Context) (*Server, error) {
 	dir, err := venv(ctx, ministackRequirements)
 	if err != nil {
@@ -36,6 +36,7 @@ func Ministack(ctx context.Context) (*Server, error) {
 		return program{
 			Args: []string{python, "-c", "from ministack.app import main; main()"},
 			Env: bare("GATEWAY_PORT="+port, "BIND_HOST="+host, "MINISTACK_HOST="+host, "LOG_LEVEL=WARNING",
+				"AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
 				"HOME="+dir, "TMPDIR="+dir, "S3_DATA_DIR="+filepath.Join(dir, "s3"), "DOCKER_HOST=unix:///nonexistent"),
 		}
 	})

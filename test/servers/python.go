@@ -51,7 +51,7 @@ func venv(ctx context.Context, requirements string) (string, error) {
 	}
 	for _, args := range [][]string{
 		{python, "-m", "venv", fresh},
-		{filepath.Join(fresh, binFolder(), "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:", "--require-hashes", "-r", list},
+		{filepath.Join(fresh, binFolder(), "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--timeout", "15", "--only-binary", ":all:", "--require-hashes", "-r", list},
 	} {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.WaitDelay = 5 * time.Second

@@ -100,9 +100,8 @@ func runBatch(ctx context.Context, handle queue.Handler, records []events.SQSMes
 	return errs
 }
 
-// message turns an SQS record into a message. Its body is what was sent (the
-// driver may have encoded it): for
-// bucket notifications an S3 event in JSON.
+// message turns an SQS record into a message. Its body is what was sent, which
+// our driver may have encoded: for bucket notifications an S3 event in JSON.
 func message(ctx context.Context, record events.SQSMessage) queue.Message {
 	m := queue.Message{
 		ID:           record.MessageId,

@@ -123,6 +123,7 @@ func TestLambda(t *testing.T) {
 		{"all done", batch(t, "a", "b", "extend", "d", "e", "f", "g", "h", "i", "j"), 10 * time.Second, []string{}},
 		{"those that wait end at the deadline, those that had no turn come again",
 			batch(t, "wait", "a", "wait", "wait", "wait", "late"), 1500 * time.Millisecond, []string{"m0", "m2", "m3", "m4", "m5"}},
+		{"a body that our driver encoded", batch(t, "a", queue.ToSQS([]byte("base64:")), "base64:d2FpdA=="), 1500 * time.Millisecond, []string{"m2"}},
 		{"one that does not end is left behind", batch(t, "a", "stuck", "b"), 1500 * time.Millisecond, []string{"m1"}},
 		{"and the process lives on", batch(t, "a"), 10 * time.Second, []string{}},
 	}

@@ -1,0 +1,190 @@
+package servers_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/notification"
+
+	"docuvault/shared/job"
+	parse "docuvault/shared/notification"
+	"docuvault/shared/queue"
+	"docuvault/shared/secret"
+	"docuvault/shared/vaulttest"
+	"docuvault/test/servers"
+)
+
+// client speaks S3 to a server.
+func client(t testing.TB, s *servers.Server) *minio.Client {
+	t.Helper()
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: "us-east-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// notifies makes a bucket whose new objects are told to a target, and waits for
+// nothing.
+func notifies(t testing.TB, c *minio.Client, bucket string, target notification.Arn) {
+	t.Helper()
+	if err := c.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{Region: "us-east-1"}); err != nil {
+		t.Fatal(err)
+	}
+	var all notification.Configuration
+	one := notification.NewConfig(target)
+	one.AddEvents(notification.ObjectCreatedAll)
+	all.AddQueue(one)
+	if err := c.SetBucketNotification(t.Context(), bucket, all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually asks until something is so.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); <-ticker.C {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("in vain: %s", what)
+}
+
+// onSQS is a server of SQS and S3, and the variables of a vault on it.
+func onSQS(t testing.TB) (s *servers.Server, q *queue.SQS, vars map[string]string) {
+	t.Helper()
+	s = servers.SQS(t)
+	name := "s" + strings.ToLower(rand.Text())
+	vars = map[string]string{
+		"QUEUE_DRIVER": "sqs", "SQS_ENDPOINT": s.URL, "SQS_QUEUE_PREFIX": name + "-",
+		"AWS_ACCESS_KEY_ID": s.AccessKey, "AWS_SECRET_ACCESS_KEY": s.SecretKey,
+		"S3_ENDPOINT": s.URL, "S3_ACCESS_KEY": s.AccessKey, "S3_SECRET_KEY": s.SecretKey,
+		"S3_BUCKET": name + "-documents", "S3_DERIVED_BUCKET": name + "-derived",
+	}
+	q, err := queue.NewSQS(queue.SQSConfig{
+		Endpoint: s.URL, Prefix: name + "-", AccessKey: s.AccessKey, SecretKey: secret.New(s.SecretKey),
+	}, queue.Options{Poll: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.EnsureQueues(t.Context(), job.UploadComplete, job.Analyze, job.Purge); err != nil {
+		t.Fatal(err)
+	}
+	c := client(t, s)
+	notifies(t, c, vars["S3_BUCKET"], notification.NewArn("aws", "sqs", "us-east-1", "000000000000", name+"-"+job.UploadComplete))
+	if err := c.MakeBucket(t.Context(), vars["S3_DERIVED_BUCKET"], minio.MakeBucketOptions{Region: "us-east-1"}); err != nil {
+		t.Fatal(err)
+	}
+	return s, q, vars
+}
+
+// As on AWS: S3 tells SQS, the client's complete never comes, and workers do
+// the rest, up to the deletion.
+func TestVaultOnSQSAndItsS3(t *testing.T) {
+	t.Parallel()
+	_, q, vars := onSQS(t)
+	w := vaulttest.New(t, vars)
+	w.Work(t)
+	anna := w.User(t)
+	content := []byte("Invoice no. 2024-0815: please transfer 119.00 EUR within 14 days.\n")
+	b := anna.Begin(t, "invoice.txt", "text/plain", content)
+	if status := b.Put(t, content); status != http.StatusOK {
+		t.Fatalf("storage answered %d", status)
+	}
+	eventually(t, "the document is ready", func() bool { return w.Status(t, b.Document.ID) == "ready" })
+
+	key := w.Key(t, b.Document.ID)
+	anna.Call(t, http.MethodDelete, "/v1/documents/"+b.Document.ID.String()+"?permanent=true", nil)
+	eventually(t, "the document and its object are gone", func() bool {
+		return w.Status(t, b.Document.ID) == "" && !w.Has(t, key)
+	})
+	for _, name := range []string{job.UploadComplete, job.Analyze, job.Purge} {
+		if dead, err := q.Dead(t.Context(), name, 9); err != nil || len(dead) != 0 {
+			t.Errorf("dead letters of %s: %d, %v", name, len(dead), err)
+		}
+	}
+}
+
+// What comes from S3 itself: one test event, and then keys as it encodes them.
+// The worker takes all of it, and what no upload has asked for is no error.
+func TestEventsOfS3InSQS(t *testing.T) {
+	t.Parallel()
+	s, q, vars := onSQS(t)
+	keys := []string{
+		"plain.pdf", "with space.pdf", "plus+plus.pdf", "percent%2F%20.pdf", "a/b/c.pdf", "ü-日本-😀.pdf",
+		"and&equals=?#.pdf", "quote\"'<>.pdf", "(brackets)[1]!*~.pdf",
+	}
+	c := client(t, s)
+	for _, key := range keys {
+		if _, err := c.PutObject(t.Context(), vars["S3_BUCKET"], key, strings.NewReader("x"), 1, minio.PutObjectOptions{}); err != nil {
+			t.Fatalf("%q: %v", key, err)
+		}
+	}
+	w := vaulttest.New(t, vars)
+	handle := w.Handler(t, job.UploadComplete)
+	type seen struct {
+		body string
+		err  error
+	}
+	got := make(chan seen, 99)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- q.Consume(ctx, job.UploadComplete, func(ctx context.Context, m queue.Message) error {
+			err := handle(ctx, m)
+			got <- seen{string(m.Body), err}
+			return err
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	var found []string
+	tests := 0
+	for len(found) < len(keys) {
+		select {
+		case m := <-got:
+			records, err := parse.Parse([]byte(m.body))
+			if err != nil || m.err != nil {
+				t.Fatalf("%v, the worker says %v: %s", err, m.err, m.body)
+			}
+			if len(records) == 0 && strings.Contains(m.body, "s3:TestEvent") {
+				tests++
+			}
+			for _, r := range records {
+				if r.Bucket != vars["S3_BUCKET"] {
+					t.Errorf("bucket %q", r.Bucket)
+				}
+				found = append(found, r.Key)
+			}
+		case <-time.After(60 * time.Second):
+			t.Fatalf("only %q came", found)
+		}
+	}
+	slices.Sort(keys)
+	slices.Sort(found)
+	if !slices.Equal(found, keys) {
+		t.Errorf("keys %q, want %q", found, keys)
+	}
+	if tests != 1 {
+		t.Errorf("%d test events, want 1", tests)
+	}
+}
