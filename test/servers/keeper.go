@@ -41,7 +41,7 @@ func keepRunning(what string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(p.Args[0], p.Args[1:]...) //nolint:noctx // what the parent says
+	cmd := exec.Command(p.Args[0], p.Args[1:]...) // what the parent says
 	cmd.Env, cmd.Dir = p.Env, p.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	withParent(cmd)

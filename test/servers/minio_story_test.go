@@ -130,7 +130,7 @@ func TestVaultOnMinIO(t *testing.T) {
 		t.Fatal(err)
 	}
 	hook.point(t, w.Server.URL)
-	minIO = start()
+	start()
 	// For a while after its start MinIO tells of no object.
 	var early []vaulttest.Begun
 	began := time.Now()

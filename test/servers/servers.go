@@ -112,7 +112,7 @@ func (s *Server) keep(p program) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	s.keeper = exec.Command(self) //nolint:noctx // ourselves; ended by its input
+	s.keeper = exec.Command(self) // ourselves; ended by its input
 	s.keeper.Env = append(os.Environ(), keeperVariable+"="+string(what))
 	// Not our standard error: "go test" waits until everybody has closed that.
 	apart(s.keeper)

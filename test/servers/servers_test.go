@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func gone(address, dir string) bool {
-	resp, err := http.Get(address) //nolint:noctx // local
+	resp, err := http.Get(address)
 	if err == nil {
 		_ = resp.Body.Close()
 		return false

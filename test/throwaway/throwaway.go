@@ -103,7 +103,7 @@ func Start(ctx context.Context, program, dir string, env ...string) (*Vault, err
 	}
 	defer func() { _ = log.Close() }() // the child has its own handle
 	// Not CommandContext: that would kill it, and it has children of its own.
-	v.command = exec.Command(program, "serve", "--listen", address, "--data", filepath.Join(dir, "data")) //nolint:noctx // our own build
+	v.command = exec.Command(program, "serve", "--listen", address, "--data", filepath.Join(dir, "data")) // our own build
 	v.command.Env = Environ(append([]string{"REGISTRATION=open"}, env...)...)
 	v.command.Stdout, v.command.Stderr = log, log
 	apart(v.command)
