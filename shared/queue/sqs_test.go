@@ -63,6 +63,7 @@ func TestSQSConforms(t *testing.T) {
 		Visibility: quickSQS.Visibility,
 		Drain:      quickSQS.Drain,
 		GivesBack:  true,
+		Doubles:    true,
 		// 5 s and a grace of 5 s, and what a busy machine adds.
 		Found:    30 * time.Second,
 		ChildEnv: []string{childSQS + "=" + address},

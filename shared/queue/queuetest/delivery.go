@@ -57,9 +57,13 @@ func carries(t *testing.T, s *suite) {
 
 	got, handler := collect(len(sent) + 3)
 	s.consume(t, q, handler)
-	ids := map[string]bool{}
-	for range sent {
+	ids, seen := map[string]bool{}, map[string]bool{}
+	for len(seen) < len(sent) {
 		m := wait(t, got, patience, "a message")
+		if seen[m.Attributes["which"]] && !s.Doubles {
+			t.Errorf("%s came twice", m.Attributes["which"])
+		}
+		seen[m.Attributes["which"]] = true
 		label := m.Attributes["which"]
 		want := sent[label]
 		if !slices.Equal(m.Body, want.Body) {
