@@ -1,8 +1,10 @@
 package queue_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -135,8 +137,10 @@ func TestUnreachableSQS(t *testing.T) {
 	}
 }
 
-// between is a proxy before the real server that a test makes fail.
-func between(t testing.TB, address string, fail func(w http.ResponseWriter, r *http.Request) bool) string {
+// between is a proxy before the real server that a test makes fail. As AWS may,
+// it goes on with a call that its client has given up, so that a message that
+// such a call brings is held and nobody has it.
+func between(t testing.TB, address string, fail func(w http.ResponseWriter, r *http.Request) bool, answered ...func(r *http.Request)) string {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -145,11 +149,27 @@ func between(t testing.TB, address string, fail func(w http.ResponseWriter, r *h
 	proxy := httputil.NewSingleHostReverseProxy(u)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !fail(w, r) {
-			proxy.ServeHTTP(w, r)
+			// One that can end: else the proxy looks at the connection.
+			ctx, end := context.WithCancel(context.WithoutCancel(r.Context()))
+			defer end()
+			proxy.ServeHTTP(w, r.WithContext(ctx))
+			for _, f := range answered {
+				f(r)
+			}
 		}
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// read reads a request's body and leaves it for the proxy.
+func read(t testing.TB, r *http.Request) string {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return string(body)
 }
 
 func answer(w http.ResponseWriter, status int, body string) bool {
@@ -214,10 +234,14 @@ func TestPartOfABatchIsSentAgain(t *testing.T) {
 // A deletion that fails in part is done again, so that nothing comes twice.
 func TestPartOfADeletionIsDoneAgain(t *testing.T) {
 	t.Parallel()
+	bodies := make(chan string, 9)
 	var calls atomic.Int32
 	address := between(t, servers.SQS(t).URL, func(w http.ResponseWriter, r *http.Request) bool {
-		return action(r) == "DeleteMessageBatch" && calls.Add(1) == 1 &&
-			answer(w, 200, `{"Successful":[],"Failed":[{"Id":"0","Code":"InternalError","SenderFault":false,"Message":"not now"}]}`)
+		if action(r) != "DeleteMessageBatch" {
+			return false
+		}
+		bodies <- read(t, r)
+		return calls.Add(1) == 1 && answer(w, 200, `{"Successful":[],"Failed":[{"Id":"0","Code":"InternalError","SenderFault":false,"Message":"not now"}]}`)
 	})
 	q := openSQS(t, address, quickSQS)
 	ensure(t, q, "deletions")
@@ -231,6 +255,9 @@ func TestPartOfADeletionIsDoneAgain(t *testing.T) {
 	}
 	receive(t, got)
 	eventually(t, "the deletion is done again", func() bool { return calls.Load() == 2 })
+	if first, again := <-bodies, <-bodies; first != again {
+		t.Errorf("deleted %s, and again %s", first, again)
+	}
 }
 
 // The heartbeat keeps a message for a handler that asked for more time, beyond
@@ -389,6 +416,64 @@ func TestSQSConfigSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%q: %v, want %s", c.environ, err, c.want)
 		case err != nil && strings.Contains(err.Error(), planted):
 			t.Errorf("%q: the error shows a secret: %v", c.environ, err)
+		}
+	}
+}
+
+// A stopping consumer has a poll under way, which may bring a message. It is not
+// handled, and it is not held either: others get it long before a hold ends.
+func TestStopKeepsNothingToItself(t *testing.T) {
+	t.Parallel()
+	polls, answers := make(chan struct{}, 999), make(chan struct{}, 999)
+	address := between(t, servers.SQS(t).URL, func(_ http.ResponseWriter, r *http.Request) bool {
+		if action(r) == "ReceiveMessage" {
+			read(t, r) // it goes on when the client has gone
+			polls <- struct{}{}
+		}
+		return false
+	}, func(r *http.Request) {
+		if action(r) == "ReceiveMessage" {
+			answers <- struct{}{}
+		}
+	})
+	opts := quickSQS
+	opts.Visibility = 10 * time.Minute
+	opts.Poll = 3 * time.Second
+	ensure(t, openSQS(t, address, opts), "stopping")
+	for range 3 {
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() {
+			done <- openSQS(t, address, opts).Consume(ctx, "stopping", func(context.Context, queue.Message) error {
+				t.Error("a stopped consumer handled a message")
+				return nil
+			})
+		}()
+		<-polls
+		stop()
+		if err := openSQS(t, address, opts).Send(context.Background(), "stopping", queue.Message{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		<-answers
+		got := make(chan queue.Message, 9)
+		ctx, stop = context.WithCancel(context.Background())
+		go func() {
+			done <- openSQS(t, address, opts).Consume(ctx, "stopping", func(_ context.Context, m queue.Message) error {
+				got <- m
+				return nil
+			})
+		}()
+		receive(t, got)
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		for len(polls) > 0 {
+			<-polls
+			<-answers
 		}
 	}
 }
