@@ -30,6 +30,8 @@ import (
 	uploadsabort "docuvault/functions/uploads/abort"
 	uploadsbegin "docuvault/functions/uploads/begin"
 	uploadscomplete "docuvault/functions/uploads/complete"
+	uploadslistparts "docuvault/functions/uploads/listparts"
+	uploadsparts "docuvault/functions/uploads/parts"
 	wellknownjwks "docuvault/functions/wellknown/jwks"
 	workersanalyze "docuvault/functions/workers/analyze"
 	workerspurge "docuvault/functions/workers/purge"
@@ -65,6 +67,8 @@ var All = []host.Function{
 	uploadsabort.Function,
 	uploadsbegin.Function,
 	uploadscomplete.Function,
+	uploadslistparts.Function,
+	uploadsparts.Function,
 	wellknownjwks.Function,
 	workersanalyze.Function,
 	workerspurge.Function,

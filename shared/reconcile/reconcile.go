@@ -81,6 +81,7 @@ type Report struct {
 	Purged   int `json:"purged"`   // documents whose time in the trash is over
 	Removed  int `json:"removed"`  // rows of ended uploads
 	Orphans  int `json:"orphans"`  // objects without a row
+	Stale    int `json:"stale"`    // uploads in parts that no row knows
 	Recounts int `json:"recounts"` // counters put right
 	Errors   int `json:"errors"`
 }
@@ -89,7 +90,7 @@ type Report struct {
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("settled", r.Settled), slog.Int("expired", r.Expired), slog.Int("resent", r.Resent),
 		slog.Int("failed", r.Failed), slog.Int("purged", r.Purged), slog.Int("removed", r.Removed),
-		slog.Int("orphans", r.Orphans), slog.Int("recounts", r.Recounts), slog.Int("errors", r.Errors))
+		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("recounts", r.Recounts), slog.Int("errors", r.Errors))
 }
 
 // Run makes one bounded pass. One row that fails does not keep the others from
@@ -101,6 +102,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 		r.due(ctx, &report),
 		r.orphans(ctx, "documents", r.store.Documents, &report),
 		r.orphans(ctx, "derived", r.store.Derived, &report),
+		r.stale(ctx, &report),
 		r.recount(ctx, &report),
 	)
 	return report, err
@@ -187,7 +189,11 @@ func (r *Reconciler) handle(ctx context.Context, d dueRow, report *Report) error
 func (r *Reconciler) pending(ctx context.Context, actor database.Actor, d dueRow, report *Report) error {
 	status, err := r.settler.Settle(ctx, actor, d.document)
 	if fault.CodeOf(err) != fault.UploadIncomplete {
-		if err == nil && status != vault.Pending {
+		switch {
+		case err != nil:
+		case status == vault.Pending: // assembled from parts; the worker was asked to read it
+			report.Resent++
+		default:
 			report.Settled++
 		}
 		return err

@@ -3,14 +3,9 @@ package s3server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +23,7 @@ type notifying struct {
 	backend.Backend
 	events *emitter
 	sync   func(bucket, key string) error
+	pin    func(bucket, key string) error
 }
 
 // The contexts of writes, and of what is looked up before one, lose their
@@ -67,6 +63,9 @@ func (n *notifying) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3
 
 // PutObject stores, syncs, then reports.
 func (n *notifying) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
+	if err := n.pin(deref(in.Bucket), deref(in.Key)); err != nil {
+		return s3response.PutObjectOutput{}, err
+	}
 	out, err := n.Backend.PutObject(context.WithoutCancel(ctx), in)
 	if err != nil {
 		return out, err
@@ -84,6 +83,9 @@ func (n *notifying) PutObject(ctx context.Context, in s3response.PutObjectInput)
 
 // CompleteMultipartUpload assembles, syncs, then reports.
 func (n *notifying) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	if err := n.pin(deref(in.Bucket), deref(in.Key)); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
 	out, version, err := n.Backend.CompleteMultipartUpload(context.WithoutCancel(ctx), in)
 	if err != nil {
 		return out, version, err
@@ -191,66 +193,4 @@ func newNotification(at time.Time, region, name, bucket, key, etag, version stri
 	r.S3.Object.VersionID = version
 	r.S3.Object.Sequencer = fmt.Sprintf("%016X", at.UnixNano())
 	return notification{Records: []record{r}}
-}
-
-// syncer returns what makes a stored object durable. versitygw itself never
-// syncs: without this an acknowledged upload is lost with the power.
-func syncer(cfg Config, d dirs) func(bucket, key string) error {
-	if cfg.NoSync {
-		return func(string, string) error { return nil }
-	}
-	return func(bucket, key string) error {
-		if err := syncUp(d.objects, filepath.Join(bucket, filepath.FromSlash(key))); err != nil {
-			return fmt.Errorf("sync object: %w", err)
-		}
-		if d.metadata == "" {
-			return nil
-		}
-		// The sidecar of bucket/key is a folder bucket/key/meta with one file
-		// an attribute.
-		dir := filepath.Join(bucket, filepath.FromSlash(key), "meta")
-		attributes, err := os.ReadDir(filepath.Join(d.metadata, dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("sync metadata: %w", err)
-		}
-		for _, a := range attributes {
-			if err := syncPath(filepath.Join(d.metadata, dir, a.Name())); err != nil {
-				return fmt.Errorf("sync metadata: %w", err)
-			}
-		}
-		if err := syncUp(d.metadata, dir); err != nil {
-			return fmt.Errorf("sync metadata: %w", err)
-		}
-		return nil
-	}
-}
-
-// syncUp syncs root/name and every folder above it, up to root: the folders of
-// a first object are as new as the object.
-func syncUp(root, name string) error {
-	for ; ; name = filepath.Dir(name) {
-		if err := syncPath(filepath.Join(root, name)); err != nil {
-			return err
-		}
-		if name == "." {
-			return nil
-		}
-	}
-}
-
-// syncPath syncs one file or folder. One that is gone was deleted meanwhile.
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	if runtime.GOOS == "windows" {
-		// Windows syncs neither folders nor files opened for reading.
-		return nil
-	}
-	return f.Sync()
 }

@@ -167,7 +167,7 @@ func bind(ctx context.Context, cfg Config, dirs dirs) (*Server, error) {
 	listening := make(chan struct{})
 	go func() {
 		defer close(s.done)
-		s.err = embedgw.RunVersityGW(runCtx, &notifying{Backend: be, events: s.events, sync: syncer(cfg, dirs)}, &embedgw.Config{
+		s.err = embedgw.RunVersityGW(runCtx, &notifying{Backend: be, events: s.events, sync: syncer(cfg, dirs), pin: pinner(dirs)}, &embedgw.Config{
 			RootUserAccess: cfg.AccessKey,
 			RootUserSecret: cfg.SecretKey.Reveal(),
 			// Given, because the built-in choice prints a line.

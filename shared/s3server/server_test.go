@@ -211,6 +211,33 @@ func put(t *testing.T, store *storage.Store, key string, body []byte) {
 	}
 }
 
+// A user's last document may be purged while another is sent: the folder that
+// both lie in must not go away under the write.
+func TestWritesBesideDeletes(t *testing.T) {
+	t.Parallel()
+	store := startChild(t, t.TempDir(), t.TempDir()).open(t)
+	var workers sync.WaitGroup
+	for worker := range 8 {
+		workers.Go(func() {
+			for n := range 100 {
+				key := fmt.Sprintf("user/%d-%d/paper.txt", worker, n)
+				err := store.Documents.Put(t.Context(), key, strings.NewReader("x"), 1, storage.PutOptions{})
+				if err == nil {
+					err = store.Documents.Delete(t.Context(), key)
+				}
+				if err != nil {
+					t.Errorf("%s: %v", key, err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	for o, err := range store.Documents.(storage.Lister).List(t.Context(), "", "") {
+		t.Errorf("listed %+v, %v", o, err)
+	}
+}
+
 // A stop lets an upload that has begun end, and reports it.
 func TestStopIsGraceful(t *testing.T) {
 	t.Parallel()

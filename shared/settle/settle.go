@@ -6,6 +6,10 @@
 // comes first, twice, late or never: all three end in [Settler.Settle], whose
 // one guarded statement decides. Beginning an upload is in package upload,
 // which needs no queue.
+//
+// An upload in parts takes one step more: Settle has storage put the parts
+// together, and only a worker ([Settler.SettleObject]) reads the whole and
+// compares its hash.
 package settle
 
 import (
@@ -35,10 +39,13 @@ const Grace = time.Hour
 
 // Settler settles and ends uploads.
 type Settler struct {
-	db    *database.DB
-	store storage.Backend
-	jobs  queue.Queue
-	log   *slog.Logger
+	db     *database.DB
+	store  storage.Backend
+	parts  storage.Multipart
+	bucket string // the documents' bucket, for messages about it
+	jobs   queue.Queue
+	log    *slog.Logger
+	clock  func() time.Time
 }
 
 // Open returns the Env's one Settler.
@@ -53,17 +60,26 @@ func open(env *host.Env) (*Settler, error) {
 	if err != nil {
 		return nil, err
 	}
+	parts, err := storage.As[storage.Multipart](store.Documents)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := host.Config[storage.Config](env)
+	if err != nil {
+		return nil, err
+	}
 	jobs, err := queue.Open(env)
 	if err != nil {
 		return nil, err
 	}
-	return &Settler{db: db, store: store.Documents, jobs: jobs, log: env.Log}, nil
+	return &Settler{db: db, store: store.Documents, parts: parts, bucket: cfg.Bucket, jobs: jobs, log: env.Log, clock: env.Now}, nil
 }
 
 // SettleObject is Settle for a bucket notification, which names an object. A
 // key that no row has is left alone: either it is not ours, or its row is gone
-// and the reconciler removes the object.
-func (s *Settler) SettleObject(ctx context.Context, key string) error {
+// and the reconciler removes the object. It reads an object that was assembled
+// from parts, and calls beat now and then while it does.
+func (s *Settler) SettleObject(ctx context.Context, key string, beat Beat) error {
 	user, document, ok := objectkey.Owner(key)
 	if !ok {
 		return nil
@@ -76,7 +92,7 @@ func (s *Settler) SettleObject(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Settle(ctx, actor, document)
+	_, err = s.settle(ctx, actor, document, beat)
 	if fault.CodeOf(err) == fault.UploadIncomplete {
 		return nil // a late or forged event; there is nothing to settle
 	}
@@ -89,6 +105,10 @@ type pendingRow struct {
 	key    string
 	size   int64
 	sha    []byte
+
+	partSize int64  // 0: sent in one request
+	uploadID string // "": storage has not begun it
+	held     bool   // somebody assembles or reads it
 }
 
 // Settle moves a pending document on if its bytes are in storage: to stored
@@ -98,32 +118,70 @@ type pendingRow struct {
 // the status that the document has now, fault.UploadIncomplete while there are
 // no bytes, and fault.NotFound.
 //
+// Of an upload in parts it has storage assemble the object when all are there,
+// asks the worker to read it, and returns pending. It never reads bytes.
+//
 // It may run any number of times, at once and in any order: the UPDATE's WHERE
 // lets one of them win, and the quota moves in that statement.
 func (s *Settler) Settle(ctx context.Context, actor database.Actor, document id.ID) (vault.Status, error) {
+	return s.settle(ctx, actor, document, nil)
+}
+
+// settle is Settle; with a beat it reads what only reading can tell.
+func (s *Settler) settle(ctx context.Context, actor database.Actor, document id.ID, beat Beat) (vault.Status, error) {
 	row, err := s.read(ctx, actor, document)
 	if err != nil {
 		return "", err
 	}
 	switch row.status {
 	case vault.Rejected, vault.Expired:
-		if err := s.store.Delete(ctx, row.key); err != nil {
-			return "", fmt.Errorf("delete the object of an ended upload: %w", err)
-		}
-		return row.status, nil
+		return row.status, s.sweep(ctx, row)
 	case vault.Pending:
 	default:
 		return row.status, nil
 	}
 
 	info, err := s.store.Stat(ctx, row.key)
+	if errors.Is(err, storage.ErrNotFound) && row.partSize > 0 {
+		var mine bool
+		if mine, err = s.assemble(ctx, actor, document, row); err != nil {
+			return vault.Pending, err
+		}
+		if !mine {
+			return s.leave(ctx, actor, document)
+		}
+		// The upload may have been aborted meanwhile; then the object goes.
+		if row, err = s.read(ctx, actor, document); err != nil {
+			return "", err
+		}
+		if row.status == vault.Rejected || row.status == vault.Expired {
+			return row.status, s.sweep(ctx, row)
+		}
+		if row.status != vault.Pending {
+			return row.status, nil
+		}
+		info, err = s.store.Stat(ctx, row.key)
+	}
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return vault.Pending, fault.New(fault.UploadIncomplete, "The bytes have not arrived. Send them to the upload's URL first.").With("missing", "object")
 	case err != nil:
 		return "", fmt.Errorf("stat upload: %w", err)
 	case info.Size != row.size, info.SHA256 != nil && !bytes.Equal(info.SHA256, row.sha):
-		return s.reject(ctx, actor, document, row.key)
+		return s.reject(ctx, actor, document, row)
+	case row.partSize > 0 && info.SHA256 == nil:
+		if beat == nil {
+			return s.askWorker(ctx, actor, document, row.key)
+		}
+		same, held, err := s.same(ctx, actor, document, row, beat)
+		switch {
+		case err != nil:
+			return "", err
+		case !held:
+			return s.now(ctx, actor, document, nil)
+		case !same:
+			return s.reject(ctx, actor, document, row)
+		}
 	}
 
 	entry := audit.Entry{Action: audit.UploadStored, Target: document, Metadata: map[string]any{"size": row.size}}
@@ -142,16 +200,26 @@ func (s *Settler) Settle(ctx context.Context, actor database.Actor, document id.
 // reject ends an upload whose bytes lied. The reservation goes back once; the
 // object is deleted after that commit, and again by the reconciler before the
 // row is removed.
-func (s *Settler) reject(ctx context.Context, actor database.Actor, document id.ID, key string) (vault.Status, error) {
+func (s *Settler) reject(ctx context.Context, actor database.Actor, document id.ID, row pendingRow) (vault.Status, error) {
 	entry := audit.Entry{Action: audit.UploadRejected, Target: document}
 	moved, err := s.transition(ctx, actor, entry, `UPDATE documents SET status = 'rejected', failure = 'bytes_differ', next_due_at = clock_timestamp() + interval '7 days'`, quota.Release)
 	if err != nil || !moved {
 		return s.now(ctx, actor, document, err)
 	}
-	if err := s.store.Delete(ctx, key); err != nil {
-		return "", fmt.Errorf("delete rejected object: %w", err)
+	return vault.Rejected, s.sweep(ctx, row)
+}
+
+// sweep deletes what storage has of an ended upload: its parts, then its object.
+func (s *Settler) sweep(ctx context.Context, row pendingRow) error {
+	if row.uploadID != "" {
+		if err := s.parts.Abort(ctx, row.key, row.uploadID); err != nil {
+			return fmt.Errorf("drop the parts of an ended upload: %w", err)
+		}
 	}
-	return vault.Rejected, nil
+	if err := s.store.Delete(ctx, row.key); err != nil {
+		return fmt.Errorf("delete the object of an ended upload: %w", err)
+	}
+	return nil
 }
 
 // Abort ends a pending upload at its owner's wish and releases the reservation.
@@ -168,8 +236,7 @@ func (s *Settler) Expire(ctx context.Context, user, document id.ID) error {
 }
 
 func (s *Settler) end(ctx context.Context, actor database.Actor, document id.ID, action audit.Action, guard string) error {
-	row, err := s.read(ctx, actor, document)
-	if err != nil {
+	if _, err := s.read(ctx, actor, document); err != nil {
 		return err
 	}
 	entry := audit.Entry{Action: action, Target: document}
@@ -190,7 +257,12 @@ func (s *Settler) end(ctx context.Context, actor database.Actor, document id.ID,
 			return fault.New(fault.WrongState, "The upload is complete. Delete the document instead.").With("document_status", status)
 		}
 	}
-	if err := s.store.Delete(ctx, row.key); err != nil {
+	// As it is now: a request for parts may have begun it in storage meanwhile.
+	row, err := s.read(ctx, actor, document)
+	if err == nil {
+		err = s.sweep(ctx, row)
+	}
+	if err != nil {
 		// The upload has ended; the bytes, if there are any, go with its row.
 		s.log.WarnContext(ctx, "the object of an ended upload was not deleted yet", "document_id", document, "error", err)
 	}
@@ -201,8 +273,10 @@ func (s *Settler) read(ctx context.Context, actor database.Actor, document id.ID
 	var r pendingRow
 	var there bool
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&there, `SELECT status, object_key, size, sha256 FROM documents WHERE id = @id AND user_id = app_user()`,
-			database.Args{"id": document}, &r.status, &r.key, &r.size, &r.sha)
+		b.Maybe(&there, `SELECT status, object_key, size, sha256, coalesce(part_size, 0), coalesce(upload_id, ''),
+		      coalesce(verify_until > clock_timestamp(), false)
+		    FROM documents WHERE id = @id AND user_id = app_user()`,
+			database.Args{"id": document}, &r.status, &r.key, &r.size, &r.sha, &r.partSize, &r.uploadID, &r.held)
 	})
 	switch {
 	case err != nil:

@@ -23,6 +23,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/keys"
+	"docuvault/shared/multipart"
 	"docuvault/shared/objectkey"
 	"docuvault/shared/quota"
 	"docuvault/shared/storage"
@@ -35,6 +36,11 @@ type Config struct {
 	MaxBytes int64 `env:"MAX_UPLOAD_BYTES" envDefault:"5368709120"`
 	// URLTTL is how long a presigned PUT may be started.
 	URLTTL time.Duration `env:"UPLOAD_URL_TTL" envDefault:"15m"`
+	// MultipartThreshold is the largest document that is sent in one request,
+	// in bytes.
+	MultipartThreshold int64 `env:"MULTIPART_THRESHOLD" envDefault:"67108864"`
+	// PartSize is the size of a part, in bytes, unless that makes too many.
+	PartSize int64 `env:"MULTIPART_PART_SIZE" envDefault:"16777216"`
 }
 
 // Validate names the variable that is wrong and what would be right.
@@ -44,6 +50,12 @@ func (c *Config) Validate() error {
 	}
 	if c.URLTTL < time.Minute || c.URLTTL > 24*time.Hour {
 		return errors.New("UPLOAD_URL_TTL: from 1m to 24h")
+	}
+	if c.MultipartThreshold < 1 || c.MultipartThreshold > 5<<30 {
+		return errors.New("MULTIPART_THRESHOLD: from 1 to 5368709120 bytes")
+	}
+	if c.PartSize < multipart.MinPartSize || c.PartSize > multipart.MaxPartSize {
+		return errors.New("MULTIPART_PART_SIZE: from 5242880 (5 MiB, the smallest that S3 takes) to 5368709120 bytes")
 	}
 	return nil
 }
@@ -90,12 +102,14 @@ type Request struct {
 	AllowDuplicate     bool       `json:"allow_duplicate,omitempty" doc:"Store these bytes although they are here already."`
 }
 
-// Instructions tell the client what to send to storage.
+// Instructions tell the client what to send to storage: one request, or
+// Multipart alone.
 type Instructions struct {
-	Method    string            `json:"method" enum:"PUT"`
-	URL       string            `json:"url" format:"uri" doc:"Send the bytes there. Keep it secret until it expires."`
-	Headers   map[string]string `json:"headers" doc:"Send exactly these; Host and Content-Length come from your HTTP stack."`
-	ExpiresAt time.Time         `json:"expires_at"`
+	Method    string            `json:"method,omitempty" enum:"PUT"`
+	URL       string            `json:"url,omitempty" format:"uri" doc:"Send the bytes there. Keep it secret until it expires."`
+	Headers   map[string]string `json:"headers,omitempty" doc:"Send exactly these; Host and Content-Length come from your HTTP stack."`
+	ExpiresAt time.Time         `json:"expires_at,omitzero"`
+	Multipart *InParts          `json:"multipart,omitempty" doc:"Set instead of all others for a large document: send it in parts."`
 }
 
 // Begun is the answer to a begin.
@@ -112,8 +126,9 @@ type Begun struct {
 type Index func(b *database.Batch, u *keys.User, document id.ID, filename, title, correspondent string)
 
 // Begin reserves quota, inserts the document and signs the PUT, for a client
-// that reached us at reached. The same bytes while pending: the same document
-// and a fresh URL. It returns fault.ValidationFailed, fault.UploadTooLarge,
+// that reached us at reached; a document above the threshold is to be sent in
+// parts, which [Uploads.SignParts] signs. The same bytes while pending: the same
+// document and a fresh URL. It returns fault.ValidationFailed, fault.UploadTooLarge,
 // fault.QuotaExceeded, fault.TooManyUploads, fault.DuplicateDocument and
 // fault.FolderTooDeep.
 func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, reached *url.URL, index Index) (Begun, error) {
@@ -185,10 +200,14 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 	// the newest one.
 	var key, contentType string
 	var pending bool
+	var partSize int64
+	var expires time.Time
 	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&pending, `UPDATE documents SET upload_expires_at = clock_timestamp() + @ttl
-		   WHERE id = @id AND user_id = app_user() AND status = 'pending' RETURNING object_key, content_type`,
-			database.Args{"id": document, "ttl": u.cfg.URLTTL}, &key, &contentType)
+		b.Maybe(&pending, `UPDATE documents
+		     SET upload_expires_at = clock_timestamp() + CASE WHEN part_size IS NULL THEN @ttl::interval ELSE @parts_ttl::interval END
+		   WHERE id = @id AND user_id = app_user() AND status = 'pending'
+		   RETURNING object_key, content_type, coalesce(part_size, 0), upload_expires_at`,
+			database.Args{"id": document, "ttl": u.cfg.URLTTL, "parts_ttl": multipart.TTL}, &key, &contentType, &partSize, &expires)
 	})
 	if err != nil {
 		return Begun{}, false, fmt.Errorf("begin upload: %w", err)
@@ -199,6 +218,12 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 	doc, err := u.vault.Get(ctx, actor, document)
 	if err != nil {
 		return Begun{}, false, err
+	}
+	if partSize > 0 { // decided when the document was made
+		plan := multipart.Plan{Size: in.Size, PartSize: partSize}
+		return Begun{Document: doc, Again: again, Upload: Instructions{
+			Multipart: &InParts{PartSize: partSize, PartCount: plan.Count(), ExpiresAt: expires.UTC()},
+		}}, true, nil
 	}
 	signed, err := signer.PresignPut(ctx, key, storage.PutTerms{Size: in.Size, ContentType: contentType, SHA256: sha, TTL: u.cfg.URLTTL})
 	if err != nil {
@@ -228,7 +253,7 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 	args := database.Args{
 		"id": document, "size": in.Size, "max_open": quota.MaxOpenUploads,
 		"key": objectkey.Key(actor.User(), document, in.Filename), "sha": sha, "allow_duplicate": in.AllowDuplicate,
-		"content_type": in.ContentType, "ttl": u.cfg.URLTTL,
+		"content_type": in.ContentType, "ttl": u.cfg.URLTTL, "part_size": u.partSize(in.Size),
 		"filename": sealed.Filename, "title": sealed.Title, "correspondent": sealed.Correspondent,
 		"document_date": in.DocumentDate.Null(), "original_modified_at": nullTime(in.OriginalModifiedAt),
 		"folder": database.NullID(in.FolderID),
@@ -244,9 +269,9 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		         AND status NOT IN ('rejected', 'expired') FOR SHARE`, args)
 		b.Maybe(&inserted, `WITH `+quota.Reserve+`, made AS (
 		  INSERT INTO documents (id, user_id, status, next_due_at, object_key, size, sha256, allow_duplicate, content_type,
-		    upload_expires_at, filename_sealed, title_sealed, correspondent_sealed, document_date, original_modified_at, folder_id)
+		    upload_expires_at, part_size, filename_sealed, title_sealed, correspondent_sealed, document_date, original_modified_at, folder_id)
 		  SELECT @id, user_id, 'pending', clock_timestamp() + interval '1 minute', @key, @size, @sha, @allow_duplicate, @content_type,
-		    clock_timestamp() + @ttl, @filename, @title, @correspondent, @document_date, @original_modified_at,
+		    clock_timestamp() + @ttl, @part_size::bigint, @filename, @title, @correspondent, @document_date, @original_modified_at,
 		    `+vault.EnsureFolder+`
 		    FROM reserved
 		  RETURNING id)

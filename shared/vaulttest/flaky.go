@@ -26,11 +26,12 @@ func (o *Outage) Provide(t testing.TB) func(env *host.Env) {
 			t.Fatalf("open storage: %v", err)
 		}
 		store.Documents = &flaky{Backend: store.Documents, Presigner: store.Documents.(storage.Presigner),
-			Lister: store.Documents.(storage.Lister), outage: o}
+			Lister: store.Documents.(storage.Lister), Multipart: store.Documents.(storage.Multipart), outage: o}
 	}
 }
 
-// Next makes the next call of an operation ("Get", "Stat", "Delete") run f
+// Next makes the next call of an operation ("Get", "Stat", "Delete", "Complete",
+// "NewMultipart") run f
 // first, and fail with its error, if any.
 func (o *Outage) Next(operation string, f func() error) {
 	o.mu.Lock()
@@ -62,6 +63,7 @@ type flaky struct {
 	storage.Backend
 	storage.Presigner
 	storage.Lister
+	storage.Multipart
 	outage *Outage
 }
 
@@ -77,6 +79,21 @@ func (f *flaky) Stat(ctx context.Context, key string) (storage.Info, error) {
 		return storage.Info{}, err
 	}
 	return f.Backend.Stat(ctx, key)
+}
+
+func (f *flaky) NewMultipart(ctx context.Context, key string, opt storage.PutOptions) (string, error) {
+	if err := f.outage.check("NewMultipart"); err != nil {
+		return "", err
+	}
+	return f.Multipart.NewMultipart(ctx, key, opt)
+}
+
+// Complete fails after it was done: its answer is lost.
+func (f *flaky) Complete(ctx context.Context, key, uploadID string, parts []storage.Part) error {
+	if err := f.Multipart.Complete(ctx, key, uploadID, parts); err != nil {
+		return err
+	}
+	return f.outage.check("Complete")
 }
 
 func (f *flaky) Delete(ctx context.Context, key string) error {

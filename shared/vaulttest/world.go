@@ -263,6 +263,11 @@ type Begun struct {
 		URL       string            `json:"url"`
 		Headers   map[string]string `json:"headers"`
 		ExpiresAt time.Time         `json:"expires_at"`
+		Multipart *struct {
+			PartSize  int       `json:"part_size"`
+			PartCount int       `json:"part_count"`
+			ExpiresAt time.Time `json:"expires_at"`
+		} `json:"multipart"`
 	} `json:"upload"`
 }
 

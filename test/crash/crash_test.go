@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,7 +103,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{World: vaulttest.New(t, map[string]string{"REFRESH_GRACE": "0s"})}
+	w := &world{World: vaulttest.New(t, map[string]string{"REFRESH_GRACE": "0s", "MULTIPART_THRESHOLD": strconv.Itoa(partsAbove)})}
 	w.conn = w.DB.AsSuper(t)
 	open := func(now func() time.Time) *reconcile.Reconciler {
 		var environ []string
@@ -314,7 +315,8 @@ func (w *world) deliver(t *testing.T) {
 func (w *world) age(t *testing.T, emptyTrash bool) {
 	t.Helper()
 	w.exec(t, `UPDATE documents SET next_due_at = clock_timestamp() - interval '1 second',
-	     upload_expires_at = LEAST(upload_expires_at, clock_timestamp() - interval '2 hours')
+	     upload_expires_at = LEAST(upload_expires_at, clock_timestamp() - interval '2 hours'),
+	     verify_until = verify_until - interval '1 hour'
 	   WHERE next_due_at IS NOT NULL AND (status <> 'trashed' OR $1)`, emptyTrash)
 }
 

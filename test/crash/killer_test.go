@@ -118,6 +118,7 @@ type bucket struct {
 	storage.Backend
 	storage.Presigner
 	storage.Lister
+	storage.Multipart
 	k    *killer
 	name string
 }
@@ -131,7 +132,27 @@ func (k *killer) bucket(name string, b storage.Backend) (storage.Backend, error)
 	if err != nil {
 		return nil, err
 	}
-	return bucket{b, signer, lister, k, name}, nil
+	parts, err := storage.As[storage.Multipart](b)
+	if err != nil {
+		return nil, err
+	}
+	return bucket{b, signer, lister, parts, k, name}, nil
+}
+
+func (b bucket) NewMultipart(ctx context.Context, key string, opt storage.PutOptions) (uploadID string, err error) {
+	err = b.k.effect(ctx, "begin parts in "+b.name, func(ctx context.Context) (err error) {
+		uploadID, err = b.Multipart.NewMultipart(ctx, key, opt)
+		return err
+	})
+	return uploadID, err
+}
+
+func (b bucket) Complete(ctx context.Context, key, uploadID string, parts []storage.Part) error {
+	return b.k.effect(ctx, "assemble in "+b.name, func(ctx context.Context) error { return b.Multipart.Complete(ctx, key, uploadID, parts) })
+}
+
+func (b bucket) Abort(ctx context.Context, key, uploadID string) error {
+	return b.k.effect(ctx, "abort parts in "+b.name, func(ctx context.Context) error { return b.Multipart.Abort(ctx, key, uploadID) })
 }
 
 func (b bucket) Put(ctx context.Context, key string, body io.Reader, size int64, opt storage.PutOptions) error {

@@ -91,5 +91,5 @@ func TestMinIOConforms(t *testing.T) {
 func TestSeaweedFSConforms(t *testing.T) {
 	t.Parallel()
 	conforms(t, running(t, servers.SeaweedFS),
-		storagetest.PartChecksums, storagetest.ListOrder, storagetest.MissingBucket)
+		storagetest.PartChecksums, storagetest.ResentParts, storagetest.ListOrder, storagetest.MissingBucket)
 }

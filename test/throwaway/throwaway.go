@@ -156,6 +156,9 @@ func (v *Vault) Tail() string {
 	return string(content[max(0, len(content)-4000):])
 }
 
+// PID is the vault's process.
+func (v *Vault) PID() int { return v.command.Process.Pid }
+
 // Stop ends the vault as Ctrl-C would, and kills it when it does not end within
 // 30 seconds. It may be called again.
 func (v *Vault) Stop() error {

@@ -19,11 +19,13 @@ import (
 
 // Function is POST /v1/uploads/{id}/complete: a hint that may be sent any
 // number of times. Without bytes it answers 409 upload_incomplete; when they
-// were not the announced ones, 409 upload_rejected.
+// were not the announced ones, 409 upload_rejected. It puts the parts of a large
+// document together, and answers pending until a worker has read it.
 var Function = host.Function{Name: "uploads-complete", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "uploads-complete", Method: http.MethodPost, Path: "/v1/uploads/{id}/complete",
 	Summary: "Complete an upload", Tags: []string{"uploads"},
 	Description: "Asks storage whether the bytes are there, and moves the document on. " +
+		"Parts are put together as storage lists them; the document is then pending until a worker has read the whole and compared its hash. " +
 		"The bucket's notification does the same; whichever comes first wins, and repeating it changes nothing.",
 	Errors: []int{401, 404, 409},
 }, New, auth.Required)}

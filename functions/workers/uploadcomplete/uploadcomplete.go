@@ -4,6 +4,7 @@ package uploadcomplete
 
 import (
 	"context"
+	"time"
 
 	"docuvault/shared/host"
 	"docuvault/shared/host/hostqueue"
@@ -17,6 +18,9 @@ import (
 // Function consumes queue uploadcomplete: S3 event records, from our own events
 // function or from S3 itself, of which only bucket and key are read.
 var Function = host.Function{Name: "workers-uploadcomplete", Trigger: hostqueue.Consume(job.UploadComplete, New)}
+
+// hold is how much longer a message is kept while a large object is read.
+const hold = 30 * time.Second
 
 // New builds the handler.
 func New(env *host.Env) (queue.Handler, error) {
@@ -39,7 +43,7 @@ func New(env *host.Env) (queue.Handler, error) {
 			if r.Bucket != cfg.Bucket {
 				continue
 			}
-			if err := settler.SettleObject(ctx, r.Key); err != nil {
+			if err := settler.SettleObject(ctx, r.Key, func(ctx context.Context) error { return m.Extend(ctx, hold) }); err != nil {
 				return err
 			}
 		}

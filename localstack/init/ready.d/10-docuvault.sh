@@ -27,7 +27,7 @@ bucket() {
 	awslocal s3api head-bucket --bucket "$1" 2>/dev/null || awslocal s3api create-bucket --bucket "$1" >/dev/null
 }
 
-uploadcomplete=$(queue uploadcomplete 360)
+uploadcomplete=$(queue uploadcomplete 1800)
 queue analyze 720 >/dev/null
 
 bucket "$documents"

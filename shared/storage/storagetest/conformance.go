@@ -32,6 +32,9 @@ const (
 	// PartChecksums: ListParts does not tell them, and an upload that has some
 	// cannot be completed without (SeaweedFS).
 	PartChecksums Lack = "part-checksums"
+	// ResentParts: a part that was sent twice is listed twice, in no order that
+	// tells which is the newer one (SeaweedFS).
+	ResentParts Lack = "resent-parts"
 	// ListOrder: keys are listed folder by folder, not in the order of bytes
 	// (SeaweedFS).
 	ListOrder Lack = "list-order"
@@ -41,7 +44,7 @@ const (
 
 var known = map[Lack]bool{
 	Versioning: true, ListUploads: true, Checksums: true,
-	PartChecksums: true, ListOrder: true, MissingBucket: true,
+	PartChecksums: true, ResentParts: true, ListOrder: true, MissingBucket: true,
 }
 
 // Subject is what the suite runs on: fresh for each test.

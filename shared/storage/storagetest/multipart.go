@@ -54,7 +54,9 @@ func testMultipart(t *testing.T, s Subject) {
 	first, second := content(5<<20), content(1000)
 	id := m.begin(t, key)
 	m.send(t, key, id, 2, second) // in any order
-	m.send(t, key, id, 1, second)
+	if !s.Lacks[ResentParts] {
+		m.send(t, key, id, 1, second)
+	}
 	m.send(t, key, id, 1, first) // again: the last one counts
 	mustBeAbsent(t, s.Backend, key)
 

@@ -152,7 +152,8 @@ type Upload struct {
 	Multipart *Multipart        `json:"multipart"`
 }
 
-// Multipart is the form of large uploads, which this client cannot do yet.
+// Multipart is the form of large uploads: parts of PartSize bytes, the last one
+// with the rest, numbered from 1 to PartCount.
 type Multipart struct {
 	PartSize  int64     `json:"part_size"`
 	PartCount int       `json:"part_count"`
@@ -197,6 +198,36 @@ func (c *Client) Complete(ctx context.Context, document string) (Document, error
 	}
 	err := c.call(ctx, http.MethodPost, "/v1/uploads/"+url.PathEscape(document)+"/complete", nil, &out)
 	return out.Document, err
+}
+
+// Part is one part of a large upload. To ask for an address Number, Size and
+// SHA256 are set; the answer has URL and Headers; a list of what storage has has
+// Number, Size and, where storage keeps one, SHA256.
+type Part struct {
+	Number    int               `json:"number"`
+	Size      int64             `json:"size,omitempty"`
+	SHA256    string            `json:"sha256,omitempty"`
+	URL       string            `json:"url,omitempty"`
+	Headers   map[string]string `json:"headers,omitempty"`
+	ExpiresAt time.Time         `json:"expires_at,omitzero"`
+}
+
+type parts struct {
+	Parts []Part `json:"parts"`
+}
+
+// SignParts asks for addresses of up to 100 parts.
+func (c *Client) SignParts(ctx context.Context, document string, ask []Part) ([]Part, error) {
+	var out parts
+	err := c.call(ctx, http.MethodPost, "/v1/uploads/"+url.PathEscape(document)+"/parts", parts{ask}, &out)
+	return out.Parts, err
+}
+
+// Parts lists the parts that storage has.
+func (c *Client) Parts(ctx context.Context, document string) ([]Part, error) {
+	var out parts
+	err := c.call(ctx, http.MethodGet, "/v1/uploads/"+url.PathEscape(document)+"/parts", nil, &out)
+	return out.Parts, err
 }
 
 // Abort gives an upload up and its reservation back.

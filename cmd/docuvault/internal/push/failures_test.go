@@ -202,7 +202,7 @@ func TestRefusalsThatStay(t *testing.T) {
 		stopped string
 	}{
 		"too large":         {begin: func(w http.ResponseWriter) { problem(w, 413, "upload_too_large", nil) }, code: "upload_too_large"},
-		"in parts only":     {begin: multipart, code: "client_too_old"},
+		"impossible parts":  {begin: multipart, code: "client_too_old"},
 		"token refused":     {begin: func(w http.ResponseWriter) { problem(w, 401, "session_revoked", nil) }, code: "session_revoked", stopped: "session_revoked"},
 		"server down":       {begin: func(w http.ResponseWriter) { problem(w, 503, "unavailable", nil) }, code: "unavailable", stopped: "unavailable"},
 		"not a vault":       {begin: func(w http.ResponseWriter) { _, _ = io.WriteString(w, "<html>") }, code: "http_406"},

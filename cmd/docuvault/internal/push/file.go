@@ -123,12 +123,16 @@ func (f *file) round(ctx context.Context) (Status, error) {
 		if err != nil {
 			return "", err
 		}
-		if begun.Upload.Multipart != nil || begun.Upload.URL == "" {
+		if !understood(begun.Upload, f.was.size) {
 			f.abort(ctx, begun.Document.ID)
-			return "", &stopped{"client_too_old", "the server wants this file in parts, which this version of docuvault cannot do; get a newer one"}
+			return "", &stopped{"client_too_old", "the server wants this file sent in a way that this version of docuvault does not know; get a newer one"}
 		}
 		f.result.DocumentID = begun.Document.ID
-		err = f.deliver(ctx, in, begun)
+		if begun.Upload.Multipart != nil {
+			err = f.deliverParts(ctx, in, begun)
+		} else {
+			err = f.deliver(ctx, in, begun)
+		}
 		switch {
 		case err == nil:
 			return f.settled(in)
@@ -188,7 +192,7 @@ func (a again) Is(target error) bool { return target == errAgain }
 func (f *file) deliver(ctx context.Context, in *os.File, begun client.Begun) error {
 	for try := 1; ; try++ {
 		sent := f.lap(&f.result.Steps.Send)
-		err := f.p.put(ctx, begun.Upload, in, f.was, f.track)
+		err := f.p.put(ctx, target{begun.Upload.URL, begun.Upload.Headers}, in, section{0, f.was.size}, f.was.state, f.track.Set)
 		sent()
 		if err == nil {
 			return f.complete(ctx, begun.Document.ID)
@@ -236,7 +240,10 @@ func (f *file) complete(ctx context.Context, document string) error {
 	defer f.lap(&f.result.Steps.Store)()
 	last, cancel := lastWord(ctx)
 	defer cancel()
-	_, err := f.p.api.Complete(last, document)
+	doc, err := f.p.api.Complete(last, document)
+	if err == nil && doc.Status == "pending" {
+		return f.checked(ctx, document)
+	}
 	switch client.CodeOf(err) {
 	case "upload_rejected":
 		return errChanged

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"mime"
 	"net/http"
@@ -38,7 +39,16 @@ type fingerprint struct {
 	state
 	sha256      string // hexadecimal
 	contentType string
+	blocks      []string // hashes of each hashedPart bytes of a large file
 }
+
+// hashedPart is the size of parts that servers ask for, so that a file is hashed
+// whole and in parts while it is read once. A server that wants other parts costs
+// another reading.
+const hashedPart = 16 << 20
+
+// hashBlocksAbove is the size in bytes above which a file is worth that.
+const hashBlocksAbove = 64 << 20
 
 // hashFile reads a file once, through buf. It returns errChanged when the file
 // changed while it was read.
@@ -54,6 +64,10 @@ func hashFile(ctx context.Context, name string, buf []byte) (fingerprint, error)
 	}
 	print := fingerprint{state: before}
 	h := sha256.New()
+	var cut *blocks
+	if before.size > hashBlocksAbove {
+		cut = &blocks{h: sha256.New()}
+	}
 	var read int64
 	for {
 		if ctx.Err() != nil {
@@ -65,6 +79,7 @@ func hashFile(ctx context.Context, name string, buf []byte) (fingerprint, error)
 		}
 		read += int64(n)
 		_, _ = h.Write(buf[:n])
+		cut.write(buf[:n])
 		if err == io.EOF {
 			break
 		}
@@ -80,7 +95,38 @@ func hashFile(ctx context.Context, name string, buf []byte) (fingerprint, error)
 		return fingerprint{}, errChanged
 	}
 	print.sha256 = hex.EncodeToString(h.Sum(nil))
+	print.blocks = cut.sums()
 	return print, nil
+}
+
+// blocks hashes a stream in pieces of hashedPart; nil does nothing.
+type blocks struct {
+	h    hash.Hash
+	in   int // bytes in h
+	done []string
+}
+
+func (b *blocks) write(p []byte) {
+	for b != nil && len(p) > 0 {
+		n := min(len(p), hashedPart-b.in)
+		_, _ = b.h.Write(p[:n])
+		p = p[n:]
+		if b.in += n; b.in == hashedPart {
+			b.done, b.in = append(b.done, hex.EncodeToString(b.h.Sum(nil))), 0
+			b.h.Reset()
+		}
+	}
+}
+
+func (b *blocks) sums() []string {
+	if b != nil && b.in > 0 {
+		b.done = append(b.done, hex.EncodeToString(b.h.Sum(nil)))
+		b.in = 0
+	}
+	if b == nil {
+		return nil
+	}
+	return b.done
 }
 
 // byExtension are the types of what people keep. The system's own table differs

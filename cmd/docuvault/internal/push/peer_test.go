@@ -31,6 +31,7 @@ type peer struct {
 	quota     int64
 	putting   int // PUTs at this moment
 	maxPuts   int
+	partSize  int64 // above 0: files above it are sent in parts
 
 	// Hooks run before the peer's own answer; true: the hook has answered.
 	onBegin    func(n int, w http.ResponseWriter, r *http.Request) bool
@@ -46,6 +47,7 @@ type held struct {
 	status  string
 	bytes   []byte
 	address int // counts addresses handed out
+	parts   map[int][]byte
 }
 
 func newPeer(t *testing.T) *peer {
@@ -64,6 +66,9 @@ func newPeer(t *testing.T) *peer {
 	mux.HandleFunc("DELETE /v1/uploads/{id}", p.abort)
 	mux.HandleFunc("GET /v1/documents/{id}", p.document)
 	mux.HandleFunc("PUT /bucket/{id}/{address}", p.put)
+	mux.HandleFunc("POST /v1/uploads/{id}/parts", p.signParts)
+	mux.HandleFunc("GET /v1/uploads/{id}/parts", p.listParts)
+	mux.HandleFunc("PUT /parts/{id}/{number}/{size}/{sum}", p.putPart)
 	p.server = httptest.NewServer(mux)
 	t.Cleanup(p.server.Close)
 	return p
@@ -176,6 +181,11 @@ func (p *peer) begin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *peer) begun(w http.ResponseWriter, status int, d *held) {
+	if p.partSize > 0 && d.Size > p.partSize {
+		answer(w, status, map[string]any{"document": map[string]any{"id": d.id, "status": d.status}, "upload": map[string]any{
+			"multipart": map[string]any{"part_size": p.partSize, "part_count": (d.Size + p.partSize - 1) / p.partSize}}})
+		return
+	}
 	d.address++
 	answer(w, status, map[string]any{
 		"document": map[string]any{"id": d.id, "status": d.status},
@@ -248,6 +258,10 @@ func (p *peer) complete(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if d != nil && d.parts != nil {
+		p.assemble(w, d)
+		return
+	}
 	if d == nil || d.bytes == nil {
 		problem(w, http.StatusConflict, "upload_incomplete", nil)
 		return

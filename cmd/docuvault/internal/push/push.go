@@ -6,7 +6,8 @@
 // was on the line, and running it again goes on from there; memory does not
 // grow with the size of files.
 //
-// One goroutine walks, one hashes a file ahead, four send. Bytes go straight to
+// One goroutine walks, one hashes a file ahead, four send; a large file's parts
+// are sent by up to four, but never more than four requests carry bytes. Bytes go straight to
 // storage, to the address that the server signed.
 package push
 
@@ -24,6 +25,8 @@ import (
 type API interface {
 	Begin(context.Context, client.BeginRequest) (client.Begun, error)
 	Complete(ctx context.Context, document string) (client.Document, error)
+	SignParts(ctx context.Context, document string, ask []client.Part) ([]client.Part, error)
+	Parts(ctx context.Context, document string) ([]client.Part, error)
 	Abort(ctx context.Context, document string) error
 	Document(ctx context.Context, document string) (client.Document, error)
 }
@@ -74,7 +77,7 @@ type Options struct {
 	Tags           []string
 	// Wait keeps each file open until its document is ready or failed.
 	Wait bool
-	// Parallel is how many files are sent at a time. Zero: 4.
+	// Parallel is how many files or parts of files are sent at a time. Zero: 4.
 	Parallel int
 	// Backoff is the first pause between two tries. Zero: 500 ms.
 	Backoff time.Duration
@@ -137,6 +140,7 @@ type pusher struct {
 	report  Reporter
 	storage *http.Client
 	polls   chan struct{} // how many ask for a document at a time
+	slots   chan struct{} // how many requests send bytes at a time
 
 	waiting sync.WaitGroup
 	mu      sync.Mutex
@@ -192,7 +196,7 @@ func newPusher(api API, o Options, report Reporter) *pusher {
 	}
 	return &pusher{
 		api: api, options: o, report: report, storage: storageClient(),
-		polls: make(chan struct{}, 8), sending: map[string]chan struct{}{},
+		polls: make(chan struct{}, 8), slots: make(chan struct{}, o.Parallel), sending: map[string]chan struct{}{},
 	}
 }
 

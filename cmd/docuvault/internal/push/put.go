@@ -56,10 +56,26 @@ func storageClient() *http.Client {
 // a connection that is reset while we write.
 const expectAbove = 256 << 10
 
-// put sends f's first bytes, as many as were hashed, as the server said. It
-// returns nil when the bytes are in storage, errChanged, a *refusal, or an error
-// of the network.
-func (p *pusher) put(ctx context.Context, up client.Upload, f *os.File, was fingerprint, t Track) error {
+// section is a piece of a file, in bytes.
+type section struct{ from, size int64 }
+
+// target is where a request goes, and what the client sets.
+type target struct {
+	url     string
+	headers map[string]string
+}
+
+// put sends a section of f, whose state was as given, as the server said, once
+// one of the slots is free. It tells progress how many bytes of it are on the other
+// side. It returns nil when the bytes are in storage, errChanged, a *refusal, or
+// an error of the network.
+func (p *pusher) put(ctx context.Context, up target, f *os.File, s section, was state, progress func(int64)) error {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-p.slots }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := time.AfterFunc(p.options.Stall, func() { cancel(errStalled) })
@@ -69,7 +85,7 @@ func (p *pusher) put(ctx context.Context, up client.Upload, f *os.File, was fing
 	var current atomic.Pointer[body]
 	newBody := func() io.ReadCloser {
 		b := &body{
-			from: io.NewSectionReader(f, 0, was.size), left: was.size, track: t, changed: &changed, current: &current,
+			from: io.NewSectionReader(f, s.from, s.size), left: s.size, progress: progress, changed: &changed, current: &current,
 			moved: func(left int64) {
 				if left == 0 {
 					stall.Stop() // storage may take its time to answer
@@ -79,26 +95,26 @@ func (p *pusher) put(ctx context.Context, up client.Upload, f *os.File, was fing
 			},
 			same: func() bool {
 				now, err := stateOf(f)
-				return err == nil && now == was.state
+				return err == nil && now == was
 			},
 		}
 		current.Store(b)
-		t.Set(0)
+		progress(0)
 		return b
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, up.URL, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, up.url, http.NoBody)
 	if err != nil {
 		return errors.New("the server gave an address that is none")
 	}
-	for name, value := range up.Headers {
+	for name, value := range up.headers {
 		req.Header.Set(name, value)
 	}
-	req.ContentLength = was.size
-	if was.size > 0 {
+	req.ContentLength = s.size
+	if s.size > 0 {
 		req.Body = newBody()
 		req.GetBody = func() (io.ReadCloser, error) { return newBody(), nil }
 	}
-	if was.size > expectAbove {
+	if s.size > expectAbove {
 		req.Header.Set("Expect", "100-continue")
 	}
 	res, err := p.storage.Do(req)
@@ -118,7 +134,7 @@ func (p *pusher) put(ctx context.Context, up client.Upload, f *os.File, was fing
 	defer func() { _ = res.Body.Close() }()
 	answer, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	if res.StatusCode < 300 || res.StatusCode == http.StatusPreconditionFailed {
-		t.Set(was.size)
+		progress(s.size)
 		return nil
 	}
 	r := &refusal{status: res.StatusCode}
@@ -141,11 +157,12 @@ type body struct {
 	from    io.Reader
 	left    int64
 	sent    int64
-	track   Track
 	moved   func(left int64)
 	same    func() bool
 	changed *atomic.Bool
 	current *atomic.Pointer[body] // the body whose progress counts
+
+	progress func(sent int64)
 }
 
 func (b *body) Read(buf []byte) (int, error) {
@@ -163,7 +180,7 @@ func (b *body) Read(buf []byte) (int, error) {
 	b.sent += int64(n)
 	if b.current.Load() == b {
 		b.moved(b.left)
-		b.track.Set(b.sent)
+		b.progress(b.sent)
 	}
 	return n, nil
 }
