@@ -1,11 +1,16 @@
 package notification_test
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
+
+	"docuvault/shared/host/lambdatest"
 	"docuvault/shared/notification"
 )
 
@@ -22,6 +27,43 @@ func TestParseReadsEveryServersForm(t *testing.T) {
 		if got, err := notification.Parse([]byte(body)); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, %v", name, got, err)
 		}
+	}
+}
+
+// What S3 and its like really sent, alone and in messages of SQS.
+func TestParseReadsRealEvents(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{}
+	for name, raw := range lambdatest.Events(t, "notification") {
+		bodies[name] = string(raw)
+	}
+	for name, raw := range lambdatest.Events(t, "queue") {
+		var event events.SQSEvent
+		if err := json.Unmarshal(raw, &event); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, record := range event.Records {
+			if strings.Contains(record.Body, "s3") {
+				bodies[name+" "+record.MessageId] = record.Body
+			}
+		}
+	}
+	got := map[string]int{}
+	for name, body := range bodies {
+		records, err := notification.Parse([]byte(body))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, r := range records {
+			got[r.Key]++
+		}
+		if len(records) == 0 {
+			got["nothing"]++
+		}
+	}
+	want := map[string]int{"Happy Face.jpg": 2, "a/b c+d/é.pdf": 1, "nothing": 1}
+	if !maps.Equal(got, want) {
+		t.Errorf("keys %v, want %v", got, want)
 	}
 }
 

@@ -200,6 +200,40 @@ func TestLambdaCarriesEverything(t *testing.T) {
 	child.Await(t, `"route":"/v1/papers"`)
 }
 
+// One process answers every real event: those of its route with what was sent,
+// all others with a problem.
+func TestRealEventsInAProcess(t *testing.T) {
+	t.Parallel()
+	runtime := lambdatest.Start(t)
+	child := childtest.Start(t, "echo", runtime.Environ()...)
+	routes := 0
+	for name, raw := range lambdatest.Events(t, "http") {
+		answer := invoke(t, runtime, raw, 10*time.Second)
+		if !strings.Contains(string(raw), `"POST /v1/papers"`) {
+			if answer.StatusCode != fault.NotFound.Status() || !strings.Contains(answer.Body, `"code":"not_found"`) {
+				t.Errorf("%s: %d %s", name, answer.StatusCode, answer.Body)
+			}
+			continue
+		}
+		routes++
+		var got echo
+		if err := json.Unmarshal([]byte(answer.Body), &got); err != nil {
+			t.Fatalf("%s: %d %s\n%s", name, answer.StatusCode, answer.Body, child.Output())
+		}
+		want := echo{
+			Verbose: true, Labels: []string{"b,c", "d"}, IfMatch: `"a,b", "c"`, Agent: "curl/8.14.1",
+			Refresh: "abc.def", Theme: "dark", Name: "Rechnung € 12", Client: "127.0.0.1", Public: got.Public,
+			RequestID: got.RequestID, Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Deadline: got.Deadline,
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || !strings.HasPrefix(got.Public, "https://") {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, want)
+		}
+	}
+	if routes == 0 {
+		t.Error("no event reached the route")
+	}
+}
+
 func TestLambdaLivesOn(t *testing.T) {
 	t.Parallel()
 	runtime := lambdatest.Start(t)

@@ -159,6 +159,37 @@ func TestLambda(t *testing.T) {
 	}
 }
 
+// Each message of a real batch reaches the handler as it was sent, and none
+// comes again.
+func TestRealBatches(t *testing.T) {
+	t.Parallel()
+	runtime := lambdatest.Start(t)
+	child := childtest.Start(t, "worker", runtime.Environ()...)
+	bodies := 0
+	for name, raw := range lambdatest.Events(t, "queue") {
+		if failed := failures(t, runtime.Invoke(t, raw, 10*time.Second)); len(failed) != 0 {
+			t.Errorf("%s: failed %v\n%s", name, failed, child.Output())
+		}
+		var event events.SQSEvent
+		if err := json.Unmarshal(raw, &event); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, record := range event.Records {
+			bodies++
+			trace := ""
+			if a := record.MessageAttributes["traceparent"]; a.StringValue != nil {
+				trace = *a.StringValue
+			}
+			want := fmt.Sprintf(`"msg":"got","length":%d,"trace":%q,"count":%s}`,
+				len(record.Body), trace, record.Attributes["ApproximateReceiveCount"])
+			child.Await(t, want)
+		}
+	}
+	if bodies < 4 {
+		t.Errorf("only %d messages", bodies)
+	}
+}
+
 func s3Body(t *testing.T, raw []byte) string {
 	t.Helper()
 	var event events.SQSEvent

@@ -66,12 +66,22 @@ func TestRunsOnceAndEnds(t *testing.T) {
 	}
 }
 
+// Every real event of a schedule is one run.
+func TestRealEvents(t *testing.T) {
+	t.Parallel()
+	runtime := lambdatest.Start(t)
+	child := childtest.Start(t, "schedule", runtime.Environ()...)
+	for name, event := range lambdatest.Events(t, "schedule") {
+		if result := runtime.Invoke(t, event, 10*time.Second); result.Failed {
+			t.Errorf("%s: %s\n%s", name, result.Body, child.Output())
+		}
+		child.Await(t, `"msg":"runs"`)
+	}
+}
+
 func TestLambda(t *testing.T) {
 	t.Parallel()
-	event, err := os.ReadFile("testdata/scheduled.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	event := lambdatest.Events(t, "schedule")["ministack-scheduled.json"]
 	for do, failed := range map[string]bool{"": false, "fail": true, "panic": true, "wait": true} {
 		runtime := lambdatest.Start(t)
 		child := childtest.Start(t, "schedule", append(runtime.Environ(), "RUN="+do)...)
