@@ -118,6 +118,36 @@ END $$;
 ALTER FUNCTION public.audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text) OWNER TO docuvault_migrate;
 
 --
+-- Name: begin_erasure(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.begin_erasure() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM require_other_admin(app_user());
+  INSERT INTO erasures (user_id) VALUES (app_user()) ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'session ended' USING ERRCODE = 'DV001';
+  END IF;
+  -- Without its quota no upload begins any more: whoever reserves waits for
+  -- this row. Sessions and keys to the last one, whatever the limit below.
+  DELETE FROM quotas WHERE user_id = app_user();
+  DELETE FROM sessions WHERE user_id = app_user();
+  DELETE FROM user_keys WHERE user_id = app_user();
+  DELETE FROM credentials WHERE user_id = app_user();
+  PERFORM erase_rows(1000);
+  -- Last, since others hold its row while they wait for the rows above.
+  UPDATE users SET deleted_at = clock_timestamp(), disabled_at = coalesce(disabled_at, clock_timestamp()),
+         email = NULL, email_verified_at = NULL, display_name = ''
+   WHERE id = app_user() AND deleted_at IS NULL;
+END $$;
+
+
+ALTER FUNCTION public.begin_erasure() OWNER TO docuvault_migrate;
+
+--
 -- Name: check_reauth(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -252,6 +282,22 @@ ALTER TABLE ONLY public.documents FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.documents OWNER TO docuvault_migrate;
 
 --
+-- Name: erasures; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.erasures (
+    user_id uuid NOT NULL,
+    requested_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    erased_at timestamp with time zone,
+    next_due_at timestamp with time zone DEFAULT (clock_timestamp() + '00:01:00'::interval) NOT NULL
+);
+
+ALTER TABLE ONLY public.erasures FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.erasures OWNER TO docuvault_migrate;
+
+--
 -- Name: due_documents(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -263,13 +309,33 @@ CREATE FUNCTION public.due_documents(in_limit integer) RETURNS TABLE(user_id uui
      d.id,
      d.status
     FROM public.documents d
-   WHERE (d.next_due_at <= clock_timestamp())
+   WHERE ((d.next_due_at <= clock_timestamp()) AND (NOT (EXISTS ( SELECT
+            FROM public.erasures e
+           WHERE (e.user_id = d.user_id)))))
    ORDER BY d.next_due_at
   LIMIT due_documents.in_limit;
 END;
 
 
 ALTER FUNCTION public.due_documents(in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: due_erasures(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.due_erasures(in_limit integer) RETURNS TABLE(user_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT e.user_id
+    FROM public.erasures e
+   WHERE (e.next_due_at <= clock_timestamp())
+   ORDER BY e.next_due_at
+  LIMIT due_erasures.in_limit;
+END;
+
+
+ALTER FUNCTION public.due_erasures(in_limit integer) OWNER TO docuvault_migrate;
 
 --
 -- Name: ensure_folder(uuid, uuid[], bytea[], bytea[]); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -302,6 +368,60 @@ END $$;
 
 
 ALTER FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) OWNER TO docuvault_migrate;
+
+--
+-- Name: erase_rows(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.erase_rows(in_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+  t record;
+  n bigint;
+  total bigint := 0;
+BEGIN
+  IF NOT EXISTS (SELECT FROM erasures WHERE user_id = app_user()) THEN
+    RAISE EXCEPTION 'this account is not being deleted';
+  END IF;
+  FOR t IN SELECT c.relname FROM pg_class c
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id' AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+              AND c.relname NOT IN ('audit_log', 'erasures', 'documents', 'objects')
+              AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.confrelid = c.oid)
+            ORDER BY c.relname
+  LOOP
+    EXECUTE format('DELETE FROM %1$I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$I WHERE user_id = $1 LIMIT $2))', t.relname)
+      USING app_user(), in_limit;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    total := total + n;
+  END LOOP;
+  RETURN total;
+END $_$;
+
+
+ALTER FUNCTION public.erase_rows(in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: finish_erasure(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.finish_erasure() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  DELETE FROM users WHERE id = app_user() AND deleted_at IS NOT NULL;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE erasures SET erased_at = clock_timestamp(), next_due_at = clock_timestamp() + interval '1 minute' WHERE user_id = app_user();
+  RETURN true;
+END $$;
+
+
+ALTER FUNCTION public.finish_erasure() OWNER TO docuvault_migrate;
 
 --
 -- Name: lock_document(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -352,7 +472,7 @@ ALTER TABLE public.credentials OWNER TO docuvault_migrate;
 
 CREATE TABLE public.users (
     id uuid NOT NULL,
-    email text NOT NULL,
+    email text,
     email_verified_at timestamp with time zone,
     display_name text DEFAULT ''::text NOT NULL,
     role text DEFAULT 'user'::text NOT NULL,
@@ -361,8 +481,14 @@ CREATE TABLE public.users (
     ai_model text DEFAULT ''::text NOT NULL,
     disabled_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted_at timestamp with time zone,
     CONSTRAINT users_ai_model_check CHECK ((length(ai_model) <= 100)),
     CONSTRAINT users_ai_provider_check CHECK ((ai_provider = ANY (ARRAY['none'::text, 'local'::text, 'openai'::text, 'anthropic'::text]))),
+    CONSTRAINT users_deleted CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN (email IS NOT NULL)
+    ELSE ((email IS NULL) AND (display_name = ''::text) AND (disabled_at IS NOT NULL))
+END),
     CONSTRAINT users_display_name_check CHECK ((length(display_name) <= 100)),
     CONSTRAINT users_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 254)))),
     CONSTRAINT users_locale_check CHECK ((locale = ANY (ARRAY['en'::text, 'de'::text]))),
@@ -433,6 +559,25 @@ END $$;
 
 
 ALTER FUNCTION public.require_lease(in_document uuid, in_fence bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: require_other_admin(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.require_other_admin(in_user uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('docuvault.last_admin'));
+  IF EXISTS (SELECT FROM users WHERE id = in_user AND role = 'admin' AND disabled_at IS NULL)
+     AND NOT EXISTS (SELECT FROM users WHERE id <> in_user AND role = 'admin' AND disabled_at IS NULL) THEN
+    RAISE EXCEPTION 'the last administrator' USING ERRCODE = 'DV005';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.require_other_admin(in_user uuid) OWNER TO docuvault_migrate;
 
 --
 -- Name: require_text(uuid, bytea); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -591,7 +736,7 @@ CREATE FUNCTION public.user_ids(in_after uuid, in_limit integer) RETURNS TABLE(u
     BEGIN ATOMIC
  SELECT u.id
     FROM public.users u
-   WHERE (u.id > user_ids.in_after)
+   WHERE ((u.id > user_ids.in_after) AND (u.deleted_at IS NULL))
    ORDER BY u.id
   LIMIT user_ids.in_limit;
 END;
@@ -1307,6 +1452,14 @@ ALTER TABLE ONLY public.documents
 
 
 --
+-- Name: erasures erasures_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (user_id);
+
+
+--
 -- Name: folders folders_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1576,6 +1729,13 @@ CREATE INDEX documents_topic ON public.documents USING btree (topic_id) WHERE (t
 
 
 --
+-- Name: erasures_due; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX erasures_due ON public.erasures USING btree (next_due_at);
+
+
+--
 -- Name: idempotency_age; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1680,6 +1840,14 @@ ALTER TABLE ONLY public.alerts
 
 ALTER TABLE ONLY public.audit_personal
     ADD CONSTRAINT audit_personal_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES public.audit_log(id);
+
+
+--
+-- Name: audit_personal audit_personal_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.audit_personal
+    ADD CONSTRAINT audit_personal_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 
 --
@@ -1969,6 +2137,12 @@ ALTER TABLE public.document_tags ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.documents ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: erasures; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.erasures ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: folders; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2053,6 +2227,13 @@ CREATE POLICY owner_reads ON public.document_tags FOR SELECT TO docuvault_migrat
 --
 
 CREATE POLICY owner_reads ON public.documents FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: erasures owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.erasures FOR SELECT TO docuvault_migrate USING (true);
 
 
 --
@@ -2228,6 +2409,13 @@ CREATE POLICY tenant ON public.documents USING ((user_id = (NULLIF(current_setti
 
 
 --
+-- Name: erasures tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.erasures USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: folders tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2373,6 +2561,14 @@ GRANT ALL ON FUNCTION public.audit_write(in_actor text, in_action text, in_targe
 
 
 --
+-- Name: FUNCTION begin_erasure(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.begin_erasure() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_erasure() TO docuvault_app;
+
+
+--
 -- Name: FUNCTION check_reauth(in_session uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2403,6 +2599,20 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.documents TO docuvault_app;
 
 
 --
+-- Name: TABLE erasures; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,DELETE ON TABLE public.erasures TO docuvault_app;
+
+
+--
+-- Name: COLUMN erasures.next_due_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(next_due_at) ON TABLE public.erasures TO docuvault_app;
+
+
+--
 -- Name: FUNCTION due_documents(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2411,11 +2621,35 @@ GRANT ALL ON FUNCTION public.due_documents(in_limit integer) TO docuvault_app;
 
 
 --
+-- Name: FUNCTION due_erasures(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.due_erasures(in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.due_erasures(in_limit integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
 REVOKE ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION erase_rows(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.erase_rows(in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.erase_rows(in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION finish_erasure(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.finish_erasure() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.finish_erasure() TO docuvault_app;
 
 
 --
@@ -2458,7 +2692,7 @@ GRANT UPDATE(updated_at) ON TABLE public.credentials TO docuvault_app;
 -- Name: TABLE users; Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
-GRANT SELECT,DELETE ON TABLE public.users TO docuvault_app;
+GRANT SELECT ON TABLE public.users TO docuvault_app;
 
 
 --
@@ -2525,6 +2759,13 @@ GRANT ALL ON FUNCTION public.require_folder(in_folder uuid) TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.require_lease(in_document uuid, in_fence bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION require_other_admin(in_user uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.require_other_admin(in_user uuid) FROM PUBLIC;
 
 
 --

@@ -23,6 +23,7 @@ import (
 	eventsstorage "docuvault/functions/events/storage"
 	mealerts "docuvault/functions/me/alerts"
 	meaudit "docuvault/functions/me/audit"
+	medelete "docuvault/functions/me/delete"
 	meget "docuvault/functions/me/get"
 	mepatch "docuvault/functions/me/patch"
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
@@ -34,6 +35,7 @@ import (
 	uploadsparts "docuvault/functions/uploads/parts"
 	wellknownjwks "docuvault/functions/wellknown/jwks"
 	workersanalyze "docuvault/functions/workers/analyze"
+	workerserase "docuvault/functions/workers/erase"
 	workerspurge "docuvault/functions/workers/purge"
 	workersuploadcomplete "docuvault/functions/workers/uploadcomplete"
 	"docuvault/shared/host"
@@ -60,6 +62,7 @@ var All = []host.Function{
 	eventsstorage.Function,
 	mealerts.Function,
 	meaudit.Function,
+	medelete.Function,
 	meget.Function,
 	mepatch.Function,
 	schedulesreconcile.Function,
@@ -71,6 +74,7 @@ var All = []host.Function{
 	uploadsparts.Function,
 	wellknownjwks.Function,
 	workersanalyze.Function,
+	workerserase.Function,
 	workerspurge.Function,
 	workersuploadcomplete.Function,
 }

@@ -143,6 +143,25 @@ func (s *Accounts) Change(ctx context.Context, actor database.Actor, seen *int64
 	return a, nil
 }
 
+// Delete closes the acting account for good: its sessions, wrapped keys,
+// credentials and quota are gone when it returns, its address is free, and
+// nobody reads what was sealed for it. The rest is erased in the background
+// (package erase). It wants a fresh proof of the password
+// (fault.ReauthRequired), and returns fault.LastAdmin.
+func (s *Accounts) Delete(ctx context.Context, actor database.Actor) error {
+	// Where the request came from is personal, and would be the last of it.
+	entry := audit.Entry{Action: audit.AccountDeleted, Target: actor.User()}
+	args := entry.Into(audit.WithOrigin(ctx, audit.Origin{}), actor, database.Args{})
+	err := s.db.Do(ctx, actor.Fresh(), func(b *database.Batch) {
+		b.Exec(`SELECT begin_erasure()`, nil)
+		b.Exec(`SELECT `+audit.Call, args)
+	})
+	if err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	return nil
+}
+
 func cleaned(s *string) *string {
 	if s == nil {
 		return nil

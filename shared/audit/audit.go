@@ -25,6 +25,10 @@ import (
 // with the arguments that [Entry.Into] adds.
 const Call = `audit_write(@audit_actor, @audit_action, @audit_target, @audit_metadata::jsonb, @audit_salt, @audit_mac, @audit_personal)`
 
+// CallEach is [Call] for a statement that changes many rows: the target of each
+// entry is the id of a row of the CTE changed.
+const CallEach = `audit_write(@audit_actor, @audit_action, changed.id, @audit_metadata::jsonb, @audit_salt, @audit_mac, @audit_personal)`
+
 // Action names what happened, as area.verb.
 type Action string
 
@@ -37,6 +41,8 @@ const (
 	RefreshReplayed  Action = "session.refresh_replayed"
 	Reauthenticated  Action = "session.reauthenticated"
 	ProfileChanged   Action = "account.changed"
+	AccountDeleted   Action = "account.deleted"
+	AccountErased    Action = "account.erased"
 	UploadBegun      Action = "upload.begun"
 	UploadStored     Action = "upload.stored"
 	UploadRejected   Action = "upload.rejected"

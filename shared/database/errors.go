@@ -23,6 +23,8 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.Forbidden, "Only an administrator may do this.")
 	case "DV003":
 		return fault.New(fault.ReauthRequired, "Confirm your password first.")
+	case "DV005":
+		return fault.New(fault.LastAdmin, "This is the last administrator. Make another one first.")
 	case "DV404":
 		return fault.New(fault.NotFound, "There is no such document.")
 	case "DV409":

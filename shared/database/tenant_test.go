@@ -126,6 +126,7 @@ func seed(t *testing.T, d *dbtest.Database) id.ID {
 	for _, sql := range []string{
 		`INSERT INTO credentials (user_id, kind, phc) VALUES ($1, 'password', 'x')`,
 		`INSERT INTO user_keys (user_id, number, master_id, wrapped) VALUES ($1, 1, 'k', 'x')`,
+		`INSERT INTO erasures (user_id) VALUES ($1)`,
 		`INSERT INTO alerts (id, user_id, kind) VALUES (gen_random_uuid(), $1, 'quota_80')`,
 		`WITH g AS (INSERT INTO groups (id) VALUES (gen_random_uuid()) RETURNING id) INSERT INTO group_members SELECT id, $1 FROM g`,
 		`INSERT INTO folders (id, user_id, name_key, name_sealed) VALUES ($1, $1, 'x', 'x')`,

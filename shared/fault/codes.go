@@ -36,6 +36,7 @@ const (
 	ReauthRequired     Code = "reauth_required"
 	EmailTaken         Code = "email_taken"
 	RegistrationClosed Code = "registration_closed"
+	LastAdmin          Code = "last_admin" // make another administrator first
 	InviteInvalid      Code = "invite_invalid"
 
 	QuotaExceeded      Code = "quota_exceeded" // fields limit_bytes, used_bytes, reserved_bytes, requested_bytes
@@ -79,6 +80,7 @@ var status = map[Code]int{
 	ReauthRequired:     http.StatusUnauthorized,
 	EmailTaken:         http.StatusConflict,
 	RegistrationClosed: http.StatusForbidden,
+	LastAdmin:          http.StatusConflict,
 	InviteInvalid:      http.StatusForbidden,
 
 	QuotaExceeded:      http.StatusRequestEntityTooLarge,

@@ -17,6 +17,8 @@ const (
 	Analyze = "analyze"
 	// Purge carries a [Document] that is to be deleted for good.
 	Purge = "purge"
+	// Erase carries an [Account] that was deleted and is to leave nothing behind.
+	Erase = "erase"
 )
 
 // Document is a message about one document.
@@ -32,6 +34,29 @@ func (d Document) Encode() []byte {
 		panic("job: " + err.Error()) // two ids always marshal
 	}
 	return b
+}
+
+// Account is a message about one account.
+type Account struct {
+	User id.ID `json:"user_id"`
+}
+
+// Encode returns the message's body.
+func (a Account) Encode() []byte {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic("job: " + err.Error()) // an id always marshals
+	}
+	return b
+}
+
+// DecodeAccount reads a message's body, or returns ErrForeign.
+func DecodeAccount(body []byte) (Account, error) {
+	var a Account
+	if err := json.Unmarshal(body, &a); err != nil || a.User.IsNil() {
+		return Account{}, ErrForeign
+	}
+	return a, nil
 }
 
 // ErrForeign says that a message is not one of ours; trying again cannot help.

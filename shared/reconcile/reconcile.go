@@ -82,6 +82,7 @@ type Report struct {
 	Removed  int `json:"removed"`  // rows of ended uploads
 	Orphans  int `json:"orphans"`  // objects without a row
 	Stale    int `json:"stale"`    // uploads in parts that no row knows
+	Erasures int `json:"erasures"` // deleted accounts whose erasure goes on
 	Recounts int `json:"recounts"` // counters put right
 	Errors   int `json:"errors"`
 }
@@ -90,7 +91,7 @@ type Report struct {
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("settled", r.Settled), slog.Int("expired", r.Expired), slog.Int("resent", r.Resent),
 		slog.Int("failed", r.Failed), slog.Int("purged", r.Purged), slog.Int("removed", r.Removed),
-		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("recounts", r.Recounts), slog.Int("errors", r.Errors))
+		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("erasures", r.Erasures), slog.Int("recounts", r.Recounts), slog.Int("errors", r.Errors))
 }
 
 // Run makes one bounded pass. One row that fails does not keep the others from
@@ -100,6 +101,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	var report Report
 	err := errors.Join(
 		r.due(ctx, &report),
+		r.erasures(ctx, &report),
 		r.orphans(ctx, "documents", r.store.Documents, &report),
 		r.orphans(ctx, "derived", r.store.Derived, &report),
 		r.stale(ctx, &report),

@@ -77,7 +77,8 @@ func open(env *host.Env) (*Settler, error) {
 
 // SettleObject is Settle for a bucket notification, which names an object. A
 // key that no row has is left alone: either it is not ours, or its row is gone
-// and the reconciler removes the object. It reads an object that was assembled
+// and the reconciler removes the object. If its account was deleted, the object
+// is: a PUT may end after its account. It reads an object that was assembled
 // from parts, and calls beat now and then while it does.
 func (s *Settler) SettleObject(ctx context.Context, key string, beat Beat) error {
 	user, document, ok := objectkey.Owner(key)
@@ -86,17 +87,35 @@ func (s *Settler) SettleObject(ctx context.Context, key string, beat Beat) error
 	}
 	actor := database.OnBehalfOf(user)
 	row, err := s.read(ctx, actor, document)
-	if errors.Is(err, vault.ErrNoDocument) || err == nil && row.key != key {
-		return nil
+	if err == nil {
+		if row.key != key {
+			return nil
+		}
+		_, err = s.settle(ctx, actor, document, beat)
 	}
-	if err != nil {
+	switch {
+	case fault.CodeOf(err) == fault.UploadIncomplete:
+		return nil // a late or forged event; there is nothing to settle
+	case errors.Is(err, vault.ErrNoDocument):
+		return s.late(ctx, actor, key)
+	default:
 		return err
 	}
-	_, err = s.settle(ctx, actor, document, beat)
-	if fault.CodeOf(err) == fault.UploadIncomplete {
-		return nil // a late or forged event; there is nothing to settle
+}
+
+// late deletes the object of an account that was deleted.
+func (s *Settler) late(ctx context.Context, actor database.Actor, key string) error {
+	var erased bool
+	err := s.db.Do(ctx, actor, func(b *database.Batch) {
+		b.One(`SELECT EXISTS (SELECT FROM erasures WHERE user_id = app_user())`, nil, &erased)
+	})
+	if err == nil && erased {
+		err = s.store.Delete(ctx, key)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("object of a deleted account: %w", err)
+	}
+	return nil
 }
 
 // pendingRow is what the decision needs of a document.

@@ -9,9 +9,11 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"docuvault/shared/database"
+	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/keys"
@@ -72,10 +74,18 @@ func (k keyRows) Load(ctx context.Context, _ id.ID) (keys.Wrapped, bool, error) 
 func (k keyRows) Create(ctx context.Context, _ id.ID, w keys.Wrapped) (keys.Wrapped, error) {
 	var won keys.Wrapped
 	err := k.db.Do(ctx, k.actor, func(b *database.Batch) {
+		// No new key for an account that was deleted: its keys are gone for good.
 		b.Exec(`INSERT INTO user_keys (user_id, number, master_id, wrapped)
-		        VALUES (app_user(), @number, @master_id, @wrapped) ON CONFLICT DO NOTHING`,
+		        SELECT id, @number, @master_id, @wrapped FROM users WHERE id = app_user() AND deleted_at IS NULL
+		        ON CONFLICT DO NOTHING`,
 			database.Args{"number": int64(w.Number), "master_id": w.MasterID, "wrapped": w.Bytes})
 		b.One(selectKey, nil, &won.MasterID, &won.Number, &won.Bytes)
 	})
+	if errors.Is(err, database.ErrNoRows) {
+		return won, errNoAccount
+	}
 	return won, err
 }
+
+// errNoAccount is what workers get that come too late.
+var errNoAccount = fault.New(fault.NotFound, "There is no such account any more.")

@@ -26,6 +26,10 @@ const stats = 16
 // have lost it already, a pending one may not have it yet.
 const needs = `('stored', 'processing', 'ready', 'failed', 'trashed')`
 
+// kept leaves out the rows of accounts that are being erased: their bytes and
+// keys go first.
+const kept = `user_id NOT IN (SELECT user_id FROM erasures)`
+
 // objects is invariant 2, both ways, and what of invariant 4 only objects show.
 func (r *run) objects(ctx context.Context, i *Invariant) error {
 	if r.Store == nil {
@@ -39,14 +43,14 @@ func (r *run) objects(ctx context.Context, i *Invariant) error {
 	}
 	var rows, unhashed atomic.Int64
 	err := r.rowsToObjects(ctx, i, r.Store.Documents, &rows, &unhashed,
-		`SELECT user_id, id, object_key, size, sha256 FROM documents WHERE status IN `+needs+` ORDER BY object_key`,
-		`SELECT EXISTS (SELECT FROM documents WHERE object_key = @key AND status IN `+needs+`)`)
+		`SELECT user_id, id, object_key, size, sha256 FROM documents WHERE status IN `+needs+` AND `+kept+` ORDER BY object_key`,
+		`SELECT EXISTS (SELECT FROM documents WHERE object_key = @key AND status IN `+needs+` AND `+kept+`)`)
 	if err != nil {
 		return err
 	}
 	err = r.rowsToObjects(ctx, i, r.Store.Derived, &rows, nil,
-		`SELECT user_id, document_id, key, size, NULL::bytea FROM objects ORDER BY key`,
-		`SELECT EXISTS (SELECT FROM objects WHERE key = @key)`)
+		`SELECT user_id, document_id, key, size, NULL::bytea FROM objects WHERE `+kept+` ORDER BY key`,
+		`SELECT EXISTS (SELECT FROM objects WHERE key = @key AND `+kept+`)`)
 	if err != nil {
 		return err
 	}

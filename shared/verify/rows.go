@@ -33,7 +33,7 @@ func (r *run) quotas(ctx context.Context, i *Invariant) error {
 	           q.used_bytes, q.reserved_bytes, q.documents, q.open_uploads,
 	           coalesce(t.used, 0) AS used, coalesce(t.reserved, 0) AS reserved,
 	           coalesce(t.documents, 0) AS live, coalesce(t.open, 0) AS open
-	      FROM users u LEFT JOIN quotas q ON q.user_id = u.id LEFT JOIN truth t ON t.user_id = u.id)
+	      FROM users u LEFT JOIN quotas q ON q.user_id = u.id LEFT JOIN truth t ON t.user_id = u.id WHERE u.deleted_at IS NULL)
 	  SELECT b.id, p.code, p.detail FROM both_sides b CROSS JOIN LATERAL (VALUES
 	      ('quota_missing', b.missing, ''),
 	      ('used_bytes_differ', b.used_bytes <> b.used, b.used_bytes || ' counted, ' || b.used || ' in documents'),
@@ -72,6 +72,22 @@ func (r *run) deadlines(ctx context.Context, i *Invariant) error {
 		return err
 	}
 	i.Checked = plural(waiting, "document") + " on the way from one state to the next"
+	err := r.each(ctx, `
+	  SELECT e.user_id, p.code FROM erasures e CROSS JOIN LATERAL (VALUES
+	      ('erasure_overdue', e.next_due_at < clock_timestamp() - @late::interval),
+	      ('erasure_stuck', e.erased_at IS NULL AND e.requested_at < clock_timestamp() - interval '7 days')
+	    ) p(code, wrong)
+	   WHERE p.wrong ORDER BY e.user_id`, pgx.NamedArgs{"late": late}, func(scan func(...any) error) error {
+		var p Problem
+		err := scan(&p.User, &p.Code)
+		if err == nil {
+			i.found(p)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return r.each(ctx, `
 	  SELECT d.user_id, d.id, p.code, d.status || p.detail FROM documents d CROSS JOIN LATERAL (VALUES
 	      ('overdue', d.next_due_at < clock_timestamp() - @late::interval, ', due since ' || to_char(d.next_due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
@@ -83,7 +99,7 @@ func (r *run) deadlines(ctx context.Context, i *Invariant) error {
 	            WHEN d.status IN ('pending', 'rejected', 'expired') THEN interval '8 days' END, ''),
 	      ('nothing_to_restore', d.status = 'trashed' AND d.status_before IS NULL, '')
 	    ) p(code, wrong, detail)
-	   WHERE p.wrong ORDER BY d.next_due_at NULLS FIRST`,
+	   WHERE p.wrong AND d.`+kept+` ORDER BY d.next_due_at NULLS FIRST`,
 		pgx.NamedArgs{"late": late}, func(scan func(...any) error) error {
 			var p Problem
 			err := scan(&p.User, &p.Document, &p.Code, &p.Detail)
@@ -119,7 +135,7 @@ func (r *run) effects(ctx context.Context, i *Invariant) error {
 	    SELECT coalesce(d.user_id, e.user_id) AS user_id, coalesce(d.id, e.target) AS id, d.status,
 	           coalesce(e.begun, 0) AS begun, coalesce(e.stored, 0) AS stored, coalesce(e.ended, 0) AS ended,
 	           coalesce(e.purging, 0) AS purging, coalesce(e.purged, 0) AS purged,
-	           EXISTS (SELECT FROM users u WHERE u.id = e.user_id) AS account
+	           EXISTS (SELECT FROM users u WHERE u.id = e.user_id AND u.deleted_at IS NULL) AS account
 	      FROM documents d FULL JOIN entries e ON e.target = d.id)
 	  SELECT b.user_id, b.id, p.code, coalesce(b.status, '') FROM both_sides b CROSS JOIN LATERAL (VALUES
 	      ('begun_twice', b.begun > 1),
@@ -153,13 +169,15 @@ func (r *run) words(_ context.Context, i *Invariant) error {
 // there is anything that a reconcile would change.
 func (r *run) quiet(ctx context.Context, i *Invariant) error {
 	var due int64
-	if err := r.one(ctx, `SELECT count(*) FROM documents WHERE next_due_at <= clock_timestamp()`, nil, &due); err != nil {
+	if err := r.one(ctx, `SELECT (SELECT count(*) FROM documents WHERE next_due_at <= clock_timestamp() AND `+kept+`)
+	   + (SELECT count(*) FROM erasures WHERE next_due_at <= clock_timestamp())`, nil, &due); err != nil {
 		return err
 	}
 	i.Checked = "rows that are due; numbers 1 and 2 look at counters and objects"
 	switch {
 	case due > 0 && r.Strict:
-		return r.each(ctx, `SELECT user_id, id, status FROM documents WHERE next_due_at <= clock_timestamp() ORDER BY next_due_at`, nil,
+		return r.each(ctx, `SELECT user_id, id, status FROM documents WHERE next_due_at <= clock_timestamp() AND `+kept+`
+		   UNION ALL SELECT user_id, NULL, 'erasure' FROM erasures WHERE next_due_at <= clock_timestamp()`, nil,
 			func(scan func(...any) error) error {
 				p := Problem{Code: "due"}
 				err := scan(&p.User, &p.Document, &p.Detail)

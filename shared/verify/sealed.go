@@ -130,7 +130,7 @@ func (o *opener) table(ctx context.Context, table string) error {
 	c := Columns[table]
 	o.user, o.own, o.stranger = id.Nil, nil, nil
 	sampled := map[string]bool{}
-	return o.each(ctx, `SELECT user_id, `+c.Record+`, `+strings.Join(c.Sealed, ", ")+` FROM `+table+` ORDER BY user_id`, nil,
+	return o.each(ctx, `SELECT user_id, `+c.Record+`, `+strings.Join(c.Sealed, ", ")+` FROM `+table+` WHERE `+kept+` ORDER BY user_id`, nil,
 		func(scan func(...any) error) error {
 			var user, record id.ID
 			values := make([][]byte, len(c.Sealed))

@@ -35,7 +35,7 @@ func (r *run) sessions(ctx context.Context, i *Invariant) error {
 	      ('replayed_and_alive', (b.alerts > 0 OR b.entries > 0) AND b.there AND b.revoked_at IS NULL),
 	      ('used_after_revocation', greatest(b.rotated_at, b.first_used_at, b.last_used_at) > b.revoked_at + interval '1 second')
 	    ) p(code, wrong)
-	   WHERE p.wrong AND (b.there OR EXISTS (SELECT FROM users u WHERE u.id = b.user_id)) ORDER BY b.id`, nil,
+	   WHERE p.wrong AND (b.there OR EXISTS (SELECT FROM users u WHERE u.id = b.user_id AND u.deleted_at IS NULL)) ORDER BY b.id`, nil,
 		func(scan func(...any) error) error {
 			var p Problem
 			err := scan(&p.User, &p.Session, &p.Code)

@@ -181,7 +181,7 @@ var (
 	_ pgx.BatchTracer = tracer{}
 )
 
-var writing = regexp.MustCompile(`(?i)\b(insert|update|delete)\b|audit_write`)
+var writing = regexp.MustCompile(`(?i)\b(insert|update|delete)\b|audit_write|erase_rows`)
 
 type doneKey struct{}
 

@@ -1,7 +1,9 @@
 package crash_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"docuvault/shared/dbtest"
 	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/id"
+	"docuvault/shared/storage"
 	"docuvault/shared/vaulttest"
 )
 
@@ -266,6 +269,58 @@ func init() {
 			}
 		},
 	}
+	stories["delete the account"] = story{
+		arrange: func(t *testing.T, c *crashed) subject {
+			t.Helper()
+			s := analyzed(t, c)
+			c.user.Call(t, http.MethodPatch, "/v1/documents/"+s.Document.String(), correction, "User-Agent", secretWord).JSON(t, http.StatusOK, nil)
+			trashed := stored([]byte(secretWord+" in the trash"), "text/plain")(t, c)
+			c.user.Call(t, http.MethodDelete, "/v1/documents/"+trashed.Document.String(), nil).JSON(t, http.StatusNoContent, nil)
+			put(t, c, []byte(secretWord+" not settled"), "text/plain")
+			inParts(t, c)
+			c.PutDirectly(t, s.Key, []byte(secretWord+" in a second version"))
+			c.exec(t, `UPDATE users SET email = $2 || id || '@example.org', display_name = $2 WHERE id = $1`, c.user.ID.String(), secretWord)
+			c.exec(t, `INSERT INTO credentials (user_id, kind, phc) VALUES ($1, 'password', $2)`, c.user.ID.String(), secretWord)
+			return s
+		},
+		act: func(a *actor) error {
+			if err := a.call("me-delete", http.MethodDelete, "/v1/me", nil); err != nil {
+				return err
+			}
+			if err := a.deliver("erase"); err != nil {
+				return err
+			}
+			return a.deliver("erase") // whatever is left
+		},
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			// Whoever got no answer asks again.
+			if again := c.user.Call(t, http.MethodDelete, "/v1/me", nil); again.StatusCode != http.StatusNoContent && (!c.acknowledged() && c.Audit(t, "account.deleted", c.user.ID) == 0 || again.StatusCode != http.StatusUnauthorized) {
+				t.Errorf("answered %d: %s", again.StatusCode, again.Bytes)
+			}
+			if answer := c.user.Call(t, http.MethodGet, "/v1/documents/"+c.Document.String()+"/text", nil); answer.StatusCode != http.StatusUnauthorized {
+				t.Errorf("the text answered %d", answer.StatusCode)
+			}
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			for _, from := range []string{`users WHERE id = $1`, `documents WHERE user_id = $1`, `user_keys WHERE user_id = $1`,
+				`sessions WHERE user_id = $1`, `quotas WHERE user_id = $1`, `audit_personal WHERE user_id = $1`, `topics WHERE user_id = $1`, `erasures WHERE user_id = $1`} {
+				if n := c.count(t, from); n != 0 {
+					t.Errorf("%d rows of %s", n, from)
+				}
+			}
+			if n := c.objects(t); n != 0 {
+				t.Errorf("%d objects are left", n)
+			}
+			for _, action := range []string{"account.deleted", "account.erased"} {
+				if n := c.Audit(t, action, c.user.ID); n != 1 {
+					t.Errorf("%d entries of %s, want 1", n, action)
+				}
+			}
+			c.nowhere(t, secretWord)
+		},
+	}
 	stories["reconcile"] = story{
 		arrange:    overdue,
 		act:        func(a *actor) error { return a.reconcile() },
@@ -287,6 +342,37 @@ func init() {
 				}
 			}
 		},
+	}
+}
+
+// secretWord stands in papers and rows of the account that is deleted, and
+// nowhere else.
+const secretWord = "wolframpetal"
+
+// nowhere looks for a word in both buckets and in a dump of the database.
+func (c *crashed) nowhere(t *testing.T, word string) {
+	t.Helper()
+	if bytes.Contains(c.DB.Dump(t), []byte(word)) {
+		t.Error("the database holds the word")
+	}
+	for _, b := range []storage.Backend{c.Store.Documents, c.Store.Derived} {
+		lister, err := storage.As[storage.Lister](b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for info, err := range lister.List(t.Context(), "", "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _, err := b.Get(t.Context(), info.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := io.ReadAll(body)
+			if _ = body.Close(); err != nil || bytes.Contains(content, []byte(word)) {
+				t.Errorf("%s holds the word (%v)", info.Key, err)
+			}
+		}
 	}
 }
 

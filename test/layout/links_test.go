@@ -36,7 +36,7 @@ var gates = []struct {
 		// takes the platform's role from there, since the SDK's own would cost a
 		// client of STS.
 		modules: []string{"docuvault/shared/storage", "github.com/minio/minio-go/v7/pkg/lifecycle"},
-		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis"},
+		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis", "shared/erase"},
 	},
 	{
 		what:    "queues",

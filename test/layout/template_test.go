@@ -20,6 +20,7 @@ var queues = map[string]string{
 	job.UploadComplete: "UploadCompleteQueue",
 	job.Analyze:        "AnalyzeQueue",
 	job.Purge:          "PurgeQueue",
+	job.Erase:          "EraseQueue",
 }
 
 // deployed returns template.yaml and its functions by their names in the code.
