@@ -12,6 +12,7 @@ export GOTOOLCHAIN
 BIN := bin/docuvault
 FILES ?=
 TEST ?= ./...
+BENCH ?=
 
 .PHONY: help
 help: ## This list
@@ -28,6 +29,10 @@ demo: setup ## A throwaway vault that takes FILES="a.pdf dir/" (default: example
 .PHONY: test
 test: setup ## Every test, on real servers; TEST=./shared/seal for some
 	@flag=$$(sh .ci/race-flag) && go run ./test/run $$flag $(TEST)
+
+.PHONY: bench
+bench: setup ## The benchmarks, with their ratios, into bench/results; BENCH="-only begin,whole" for some
+	@CGO_ENABLED=0 go build -o bin/bench ./bench && exec ./bin/bench $(BENCH)
 
 .PHONY: check
 check: setup ## Lint, vulnerabilities, generated files, modules, and a build for every target
