@@ -193,6 +193,19 @@ END $$;
 ALTER FUNCTION public.check_session(in_session uuid, in_generation bigint) OWNER TO docuvault_migrate;
 
 --
+-- Name: compose_tokens(tsvector, tsvector[], uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer) RETURNS tsvector
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT (ts_filter(in_text, '{d}')::text || ' ' || array_to_string(in_names, ' ') || ' ''' || era_token(in_user, in_era) || '''')::tsvector
+$$;
+
+
+ALTER FUNCTION public.compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: documents_guard(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -370,6 +383,17 @@ END $$;
 ALTER FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) OWNER TO docuvault_migrate;
 
 --
+-- Name: era_token(uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.era_token(in_user uuid, in_era integer) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT '#' || left(md5(in_user::text || ' ' || in_era::text), 12) $$;
+
+
+ALTER FUNCTION public.era_token(in_user uuid, in_era integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: erase_rows(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -527,6 +551,34 @@ END;
 ALTER FUNCTION public.login_lookup(in_email text) OWNER TO docuvault_migrate;
 
 --
+-- Name: newest_era(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.newest_era() RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT coalesce((SELECT (documents - 1) / 500 FROM search_eras WHERE user_id = app_user()), 0)::integer
+$$;
+
+
+ALTER FUNCTION public.newest_era() OWNER TO docuvault_migrate;
+
+--
+-- Name: next_era(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.next_era() RETURNS integer
+    LANGUAGE sql
+    AS $$
+  INSERT INTO search_eras (user_id, documents) VALUES (app_user(), 1)
+    ON CONFLICT (user_id) DO UPDATE SET documents = search_eras.documents + 1
+    RETURNING ((documents - 1) / 500)::integer
+$$;
+
+
+ALTER FUNCTION public.next_era() OWNER TO docuvault_migrate;
+
+--
 -- Name: require_folder(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -612,79 +664,151 @@ END $$;
 ALTER FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
 
 --
--- Name: search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+-- Name: search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) RETURNS TABLE(document_id uuid, rank integer)
+CREATE FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) RETURNS TABLE(document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    SET plan_cache_mode TO 'force_custom_plan'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
+  window_size CONSTANT integer := 100;
+  newest CONSTANT integer := newest_era();
+  phrase CONSTANT boolean := in_near::text LIKE '%<%';
+  named CONSTANT tsquery := (SELECT string_agg('(' || q::text || ')', '|')::tsquery FROM unnest(in_names) q);
+  known boolean;
+  all_here tsquery;
+  any_here tsquery;
+  eras tsquery;
+  low integer;
+  high integer;
+  span integer;
   found uuid[];
-  ids uuid[];
-  ranks integer[];
-  named tsquery;
+  found_eras integer[];
   shown integer := 0;
-  -- Some more than are wanted: those in the trash are left out one by one.
-  chunk integer := in_limit + 20;
 BEGIN
-  SELECT array_agg(r.document_id) INTO found FROM search_rows(in_all, in_any, in_leaves, in_shape) r;
-  IF found IS NULL THEN
-    RETURN;
-  END IF;
-  IF cardinality(found) <= 1000 THEN
-    SELECT array_agg(s.id), array_agg(s.rank) INTO found, ranks FROM (
-      SELECT t.document_id AS id,
-             max(CASE t.part WHEN 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
-             + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
-        FROM tokens t WHERE t.document_id = ANY (found) AND t.user_id = app_user() GROUP BY t.document_id) s;
-  ELSE
-    SELECT string_agg('(' || q::text || ')', '|')::tsquery INTO named FROM unnest(in_names) q;
-    SELECT array_agg(f.id), array_agg(CASE WHEN n.id IS NULL THEN 0 ELSE 1000 END) INTO found, ranks FROM unnest(found) f(id)
-      LEFT JOIN (SELECT t.document_id AS id FROM tokens t WHERE t.user_id = app_user() AND t.part = 0 AND t.tsv @@ named) n USING (id);
-  END IF;
+  tier := coalesce(in_tier, 1);
+  top_era := in_top_era; top_id := in_top; floor_era := in_floor_era; floor_id := in_floor;
   LOOP
-    ids := NULL;
-    FOR document_id, rank IN
-      SELECT s.id, s.rank FROM unnest(found, ranks) s(id, rank)
-       WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT chunk
+    -- From here to the end of the loop: one window.
+    IF top_era IS NULL THEN -- above all
+      top_era := 2147483647; top_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    END IF;
+    known := floor_era IS NOT NULL;
+    high := least(top_era, newest);
+    -- The newest two eras first, then three times as many, and so on to all.
+    span := CASE WHEN known THEN high - floor_era + 1 WHEN high < 4 THEN high + 1 ELSE 2 END;
     LOOP
-      ids := ids || document_id;
-      in_rank := rank;
-      in_id := document_id;
-      CONTINUE WHEN NOT EXISTS (SELECT FROM documents d WHERE d.id = search_page.document_id AND d.user_id = app_user()
-                                 AND d.status IN ('stored', 'processing', 'ready', 'failed'));
+      low := greatest(high - span + 1, 0);
+      all_here := in_all && CASE tier WHEN 1 THEN named ELSE !! named END;
+      any_here := in_any && CASE tier WHEN 1 THEN named ELSE !! named END;
+      IF low > 0 AND span <= 60 THEN
+        SELECT string_agg('''' || era_token(app_user(), e) || '''', '|')::tsquery INTO eras FROM generate_series(low, high) e;
+        all_here := all_here && eras;
+        any_here := any_here && eras;
+      END IF;
+      SELECT array_agg(f.document_id ORDER BY f.era DESC, f.document_id DESC), array_agg(f.era ORDER BY f.era DESC, f.document_id DESC) INTO found, found_eras FROM (
+        SELECT r.document_id, r.era FROM search_rows(all_here, any_here, in_leaves, in_shape) r
+         WHERE (r.era, r.document_id) < (top_era, top_id) AND r.era >= low AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
+         ORDER BY r.era DESC, r.document_id DESC LIMIT window_size) f;
+      EXIT WHEN known OR low = 0 OR cardinality(found) = window_size OR phrase AND cardinality(found) >= in_limit;
+      span := CASE WHEN span < CASE WHEN phrase THEN 50 ELSE 6 END THEN 3 * span ELSE high + 1 END;
+    END LOOP;
+    IF NOT known THEN
+      IF cardinality(found) = window_size THEN
+        floor_era := found_eras[window_size]; floor_id := found[window_size];
+      ELSIF low > 0 THEN
+        floor_era := low; floor_id := '00000000-0000-0000-0000-000000000000';
+      ELSE -- the last one
+        floor_era := -1; floor_id := '00000000-0000-0000-0000-000000000000';
+      END IF;
+    END IF;
+    FOR document_id, rank IN
+      SELECT s.id, s.rank FROM (
+        SELECT t.document_id AS id,
+               max(CASE WHEN tier = 1 AND t.part = 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
+               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
+          FROM tokens t JOIN documents d ON d.id = t.document_id
+         WHERE t.document_id = ANY (found) AND t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
+         GROUP BY t.document_id) s
+       WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT in_limit - shown
+    LOOP
       RETURN NEXT;
       shown := shown + 1;
-      IF shown = in_limit THEN
-        RETURN;
-      END IF;
     END LOOP;
-    EXIT WHEN cardinality(ids) IS DISTINCT FROM chunk;
-    chunk := 1000; -- much of it is in the trash
+    EXIT WHEN shown = in_limit OR tier = 2 AND floor_era < 0;
+    IF floor_era < 0 THEN
+      tier := 2; top_era := NULL;
+    ELSE
+      top_era := floor_era; top_id := floor_id;
+    END IF;
+    floor_era := NULL; in_id := NULL;
   END LOOP;
 END $$;
 
 
-ALTER FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
+ALTER FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
 
 --
 -- Name: search_rows(tsquery, tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid)
+CREATE FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid, era integer)
     LANGUAGE sql STABLE
     AS $$
-  SELECT t.document_id FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all
+  SELECT t.document_id, t.era FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all
   UNION ALL
-  SELECT t.document_id FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
+  SELECT t.document_id, t.era FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
    WHERE t.user_id = app_user() AND t.tsv @@ in_any
-   GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
+   GROUP BY t.document_id, t.era HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
 $$;
 
 
 ALTER FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
+
+--
+-- Name: tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.tokens (
+    document_id uuid NOT NULL,
+    part integer NOT NULL,
+    user_id uuid NOT NULL,
+    tsv tsvector NOT NULL,
+    names tsvector[] DEFAULT '{}'::tsvector[] NOT NULL,
+    era integer DEFAULT 0 NOT NULL,
+    version integer DEFAULT 0 NOT NULL
+)
+WITH (toast_tuple_target='128');
+ALTER TABLE ONLY public.tokens ALTER COLUMN tsv SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.tokens ALTER COLUMN names SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY public.tokens FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.tokens OWNER TO docuvault_migrate;
+
+--
+-- Name: stale_tokens(integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) RETURNS TABLE(user_id uuid, document_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT t.user_id,
+     t.document_id
+    FROM (public.tokens t
+      JOIN public.documents d ON ((d.id = t.document_id)))
+   WHERE ((t.part = 0) AND (t.version < stale_tokens.in_version) AND (t.document_id > stale_tokens.in_after) AND (d.status = ANY (ARRAY['ready'::text, 'failed'::text, 'trashed'::text])))
+   ORDER BY t.document_id
+  LIMIT stale_tokens.in_limit;
+END;
+
+
+ALTER FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
 
 --
 -- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -1078,6 +1202,21 @@ CREATE TABLE public.schema_migrations (
 ALTER TABLE public.schema_migrations OWNER TO docuvault_migrate;
 
 --
+-- Name: search_eras; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.search_eras (
+    user_id uuid NOT NULL,
+    documents bigint NOT NULL,
+    CONSTRAINT search_eras_documents_check CHECK ((documents > 0))
+);
+
+ALTER TABLE ONLY public.search_eras FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.search_eras OWNER TO docuvault_migrate;
+
+--
 -- Name: sessions; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1141,24 +1280,6 @@ ALTER TABLE ONLY public.texts FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.texts OWNER TO docuvault_migrate;
-
---
--- Name: tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
---
-
-CREATE TABLE public.tokens (
-    document_id uuid NOT NULL,
-    part integer NOT NULL,
-    user_id uuid NOT NULL,
-    tsv tsvector NOT NULL
-)
-WITH (toast_tuple_target='128');
-ALTER TABLE ONLY public.tokens ALTER COLUMN tsv SET STORAGE EXTERNAL;
-
-ALTER TABLE ONLY public.tokens FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE public.tokens OWNER TO docuvault_migrate;
 
 --
 -- Name: topics; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -1532,6 +1653,14 @@ ALTER TABLE ONLY public.schema_migrations
 
 
 --
+-- Name: search_eras search_eras_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.search_eras
+    ADD CONSTRAINT search_eras_pkey PRIMARY KEY (user_id);
+
+
+--
 -- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1761,6 +1890,13 @@ CREATE INDEX sessions_user ON public.sessions USING btree (user_id, created_at D
 --
 
 CREATE INDEX tokens_search ON public.tokens USING gin (user_id, tsv) WITH (gin_pending_list_limit='256');
+
+
+--
+-- Name: tokens_version; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX tokens_version ON public.tokens USING btree (version, document_id) WHERE (part = 0);
 
 
 --
@@ -2019,6 +2155,14 @@ ALTER TABLE ONLY public.quotas
 
 
 --
+-- Name: search_eras search_eras_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.search_eras
+    ADD CONSTRAINT search_eras_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
 -- Name: sessions sessions_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2272,6 +2416,13 @@ CREATE POLICY owner_reads ON public.quotas FOR SELECT TO docuvault_migrate USING
 
 
 --
+-- Name: search_eras owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.search_eras FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
 -- Name: sessions owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2325,6 +2476,12 @@ CREATE POLICY owner_reads ON public.users FOR SELECT TO docuvault_migrate USING 
 --
 
 ALTER TABLE public.quotas ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: search_eras; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.search_eras ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: sessions; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
@@ -2448,6 +2605,13 @@ CREATE POLICY tenant ON public.objects USING ((user_id = (NULLIF(current_setting
 --
 
 CREATE POLICY tenant ON public.quotas USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: search_eras tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.search_eras USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -2585,6 +2749,14 @@ GRANT ALL ON FUNCTION public.check_session(in_session uuid, in_generation bigint
 
 
 --
+-- Name: FUNCTION compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION documents_guard(); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2634,6 +2806,14 @@ GRANT ALL ON FUNCTION public.due_erasures(in_limit integer) TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION era_token(in_user uuid, in_era integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.era_token(in_user uuid, in_era integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.era_token(in_user uuid, in_era integer) TO docuvault_app;
 
 
 --
@@ -2746,6 +2926,22 @@ GRANT ALL ON FUNCTION public.login_lookup(in_email text) TO docuvault_app;
 
 
 --
+-- Name: FUNCTION newest_era(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.newest_era() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.newest_era() TO docuvault_app;
+
+
+--
+-- Name: FUNCTION next_era(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.next_era() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.next_era() TO docuvault_app;
+
+
+--
 -- Name: FUNCTION require_folder(in_folder uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2785,11 +2981,11 @@ GRANT ALL ON FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_l
 
 
 --
--- Name: FUNCTION search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+-- Name: FUNCTION search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
-REVOKE ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
+REVOKE ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
 
 
 --
@@ -2797,6 +2993,21 @@ GRANT ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leav
 --
 
 REVOKE ALL ON FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) FROM PUBLIC;
+
+
+--
+-- Name: TABLE tokens; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tokens TO docuvault_app;
+
+
+--
+-- Name: FUNCTION stale_tokens(in_version integer, in_after uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) TO docuvault_app;
 
 
 --
@@ -3013,6 +3224,13 @@ GRANT SELECT ON TABLE public.schema_migrations TO docuvault_app;
 
 
 --
+-- Name: TABLE search_eras; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.search_eras TO docuvault_app;
+
+
+--
 -- Name: TABLE sessions; Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3094,13 +3312,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tags TO docuvault_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.texts TO docuvault_app;
-
-
---
--- Name: TABLE tokens; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tokens TO docuvault_app;
 
 
 --

@@ -47,6 +47,7 @@ const (
 type Analyst struct {
 	vault     *vault.Vault
 	learner   *learning.Learner
+	searcher  *search.Searcher
 	store     storage.Backend
 	extractor *extract.Extractor
 	provider  func(name string) (ai.Provider, error)
@@ -65,6 +66,10 @@ func open(env *host.Env) (*Analyst, error) {
 	if err != nil {
 		return nil, err
 	}
+	searcher, err := search.Open(env)
+	if err != nil {
+		return nil, err
+	}
 	store, err := storage.Open(env)
 	if err != nil {
 		return nil, err
@@ -74,7 +79,7 @@ func open(env *host.Env) (*Analyst, error) {
 		return nil, err
 	}
 	provider := func(name string) (ai.Provider, error) { return ai.Open(env, name) }
-	return &Analyst{vault: v, learner: learner, store: store.Documents, extractor: extractor, provider: provider, log: env.Log}, nil
+	return &Analyst{vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, provider: provider, log: env.Log}, nil
 }
 
 // claim is one attempt on one document.
@@ -92,13 +97,17 @@ type claim struct {
 
 // Analyze claims a stored document, reads it and finishes it as ready or
 // failed. A document that is not stored (any more) is left alone, so the
-// message may come twice, late or out of order. extend holds the message for
+// message may come twice, late or out of order; if older rules indexed it, it is
+// indexed anew. extend holds the message for
 // longer; it may be nil.
 func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func(context.Context, time.Duration) error) error {
 	actor := database.OnBehalfOf(user)
 	c, claimed, err := a.claim(ctx, actor, document)
-	if err != nil || !claimed {
+	if err != nil {
 		return err
+	}
+	if !claimed {
+		return a.searcher.Reindex(ctx, actor, document)
 	}
 	if extend != nil {
 		if err := extend(ctx, lease); err != nil {
@@ -259,7 +268,8 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 		return err
 	}
 	var topic vault.TopicName
-	if name, ok := best(suggestions); ok {
+	name, ok := best(suggestions)
+	if ok {
 		if topic, err = vault.SealTopic(u, name); err != nil {
 			return err
 		}
@@ -283,6 +293,7 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 		            topic_source = CASE WHEN d.topic_source = 'user' THEN 'user' WHEN topic.id IS NOT NULL THEN @topic_source END
 		          FROM topic WHERE d.id = @id AND d.user_id = app_user() RETURNING d.id)
 		        SELECT `+audit.Call+` FROM done`, entry.Into(ctx, actor, args))
+		search.IndexTopic(b, u, c.document, name)
 		search.IndexText(b, u, c.document, r.text.Text, r.text.Language)
 		learning.Replace(b, u, c.document, old.Text, old.Language, r.text.Text, r.text.Language)
 	})
@@ -305,8 +316,11 @@ func (a *Analyst) fail(ctx context.Context, actor database.Actor, c claim, sniff
 // enough.
 func best(suggestions []vault.Suggestion) (string, bool) {
 	for _, s := range suggestions {
+		if s.Kind == string(ai.KindTopic) && s.Confidence >= certain {
+			return s.Value, true
+		}
 		if s.Kind == string(ai.KindTopic) {
-			return s.Value, s.Confidence >= certain
+			break
 		}
 	}
 	return "", false

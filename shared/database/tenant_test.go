@@ -134,6 +134,7 @@ func seed(t *testing.T, d *dbtest.Database) id.ID {
 		`INSERT INTO tags (id, user_id, name_key, name_sealed) VALUES ($1, $1, 'x', 'x')`,
 		`INSERT INTO classifier_topics VALUES ($1, $1, 1)`,
 		`INSERT INTO classifier_tokens VALUES ($1, 'x', $1, 1)`,
+		`INSERT INTO search_eras VALUES ($1, 1)`,
 		`INSERT INTO idempotency (user_id, key_hash, request_hash, status) VALUES ($1, 'x', 'x', 200)`,
 		`INSERT INTO changes (user_id, document_id) VALUES ($1, $1)`,
 		`WITH l AS (INSERT INTO audit_log (user_id, actor, action) VALUES ($1, 'user', 'x') RETURNING id)

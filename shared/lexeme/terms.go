@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"docuvault/shared/lexeme/edition"
 )
 
 // TermsVersion is the number of the rules of [Terms], [Prefixes] and [Wants]:
 // an index made by others has to be made again.
-const TermsVersion = 1
+const TermsVersion = edition.Terms
 
 // Term is a token by which a place of a text is found.
 type Term struct {

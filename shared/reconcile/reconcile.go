@@ -84,14 +84,17 @@ type Report struct {
 	Stale    int `json:"stale"`    // uploads in parts that no row knows
 	Erasures int `json:"erasures"` // deleted accounts whose erasure goes on
 	Recounts int `json:"recounts"` // counters put right
-	Errors   int `json:"errors"`
+	// Reindexed are jobs for documents that an older version indexed.
+	Reindexed int `json:"reindexed"`
+	Errors    int `json:"errors"`
 }
 
 // LogValue logs the report as its fields.
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("settled", r.Settled), slog.Int("expired", r.Expired), slog.Int("resent", r.Resent),
 		slog.Int("failed", r.Failed), slog.Int("purged", r.Purged), slog.Int("removed", r.Removed),
-		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("erasures", r.Erasures), slog.Int("recounts", r.Recounts), slog.Int("errors", r.Errors))
+		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("erasures", r.Erasures), slog.Int("recounts", r.Recounts),
+		slog.Int("reindexed", r.Reindexed), slog.Int("errors", r.Errors))
 }
 
 // Run makes one bounded pass. One row that fails does not keep the others from
@@ -106,6 +109,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 		r.orphans(ctx, "derived", r.store.Derived, &report),
 		r.stale(ctx, &report),
 		r.recount(ctx, &report),
+		r.reindex(ctx, &report),
 	)
 	return report, err
 }

@@ -26,7 +26,7 @@ const (
 
 // Highlight is a stretch of a document in which words of the query stand.
 type Highlight struct {
-	Field    string    `json:"field" enum:"text,filename,title,correspondent"`
+	Field    string    `json:"field" enum:"text,filename,title,correspondent,reference,topic,tag,notes"`
 	Offset   int       `json:"offset" doc:"Where the stretch begins in the field, in Unicode characters."`
 	Segments []Segment `json:"segments" doc:"The stretch in pieces; together they are its text."`
 }
@@ -43,16 +43,21 @@ type hit struct{ start, end, leaf int }
 // highlights shows where the query's words stand in a document.
 func (q *Query) highlights(f vault.Found) []Highlight {
 	all := []Highlight{}
-	for _, field := range []struct{ name, value string }{
-		{"title", f.Title}, {"filename", f.Filename}, {"correspondent", f.Correspondent},
-	} {
+	type named struct{ name, value string }
+	names := []named{{"title", f.Title}, {"filename", f.Filename}, {"correspondent", f.Correspondent}, {"reference", f.Reference}, {"topic", f.Topic}}
+	for _, tag := range f.Tags {
+		names = append(names, named{"tag", tag})
+	}
+	for _, field := range names {
 		if hits := q.hits(field.value, "", true); len(hits) > 0 {
 			all = append(all, q.snippet(field.name, field.value, 0, len(field.value), hits))
 		}
 	}
-	hits := q.hits(f.Text, f.Language, false)
-	for _, s := range stretches(f.Text, hits) {
-		all = append(all, q.snippet("text", f.Text, s.start, s.end, hits))
+	for _, field := range []struct{ name, value, language string }{{"notes", f.Notes, ""}, {"text", f.Text, f.Language}} {
+		hits := q.hits(field.value, field.language, false)
+		for _, s := range stretches(field.value, hits) {
+			all = append(all, q.snippet(field.name, field.value, s.start, s.end, hits))
+		}
 	}
 	return all
 }

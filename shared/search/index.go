@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strconv"
@@ -30,30 +31,62 @@ const (
 	maxRowBytes = 800_000
 )
 
-// Names are what a document is called; nil for a name that stays as it is in
+// Names are what people wrote about a document; nil for what stays as it is in
 // the index.
-type Names struct{ Filename, Title, Correspondent *string }
-
-// Each name has its own weight, by which it is replaced alone, and its own
-// places behind those of the text, so that no phrase goes from one to another.
-var nameKinds = []struct {
-	weight string
-	place  int
-	of     func(Names) *string
-}{
-	{"a", 8200, func(n Names) *string { return n.Filename }},
-	{"b", 9400, func(n Names) *string { return n.Title }},
-	{"c", 10600, func(n Names) *string { return n.Correspondent }},
+type Names struct {
+	Filename, Title, Correspondent, Reference, Notes, Topic *string
+	Tags                                                    *[]string
 }
 
-// maxNameWords is how many places of a name count.
-const maxNameWords = 1000
+// nameKinds are the elements of column names, in order, each with places of its
+// own behind those of the text, so that no phrase goes from one to another.
+// Notes are searched as the text is, the others as names.
+var nameKinds = []struct {
+	place, words int
+	notes        bool
+	of           func(Names) []string // nil: stays
+}{
+	{place: 8200, words: 1000, of: func(n Names) []string { return one(n.Filename) }},
+	{place: 9300, words: 600, of: func(n Names) []string { return one(n.Title) }},
+	{place: 10000, words: 300, of: func(n Names) []string { return one(n.Correspondent) }},
+	{place: 10400, words: 300, of: func(n Names) []string { return one(n.Reference) }},
+	{place: 10800, words: 2000, notes: true, of: func(n Names) []string { return one(n.Notes) }},
+	{place: 12900, words: 200, of: func(n Names) []string { return one(n.Topic) }},
+	{place: 13200, words: 3000, of: func(n Names) []string {
+		if n.Tags == nil {
+			return nil
+		}
+		return append([]string{}, *n.Tags...)
+	}},
+}
+
+// topicKind is the element of the topic.
+const topicKind = 5
+
+func one(name *string) []string {
+	if name == nil {
+		return nil
+	}
+	return []string{*name}
+}
 
 // IndexNew adds the statement that makes a new document, if it is there, found
 // by its names.
-func IndexNew(b *database.Batch, u *keys.User, document id.ID, filename, title, correspondent string) {
-	row, keep := namesOf(u, Names{&filename, &title, &correspondent})
-	b.Exec(upsertNames, database.Args{"id": document, "keep": keep, "names": row})
+func IndexNew(b *database.Batch, u *keys.User, document id.ID, names Names) {
+	args := database.Args{"id": document, "version": lexeme.TermsVersion}
+	elements := make([]string, len(nameKinds))
+	for i, tsv := range namesOf(u, names) {
+		elements[i] = "NULL"
+		if tsv != nil {
+			name := "n" + strconv.Itoa(i+1)
+			elements[i], args[name] = "@"+name+"::tsvector", *tsv
+		}
+	}
+	b.Exec(`INSERT INTO tokens (document_id, part, user_id, era, version, names, tsv)
+	        SELECT n.id, 0, n.user_id, n.era, @version::integer, n.names, compose_tokens('', n.names, n.user_id, n.era)
+	          FROM (SELECT id, user_id, next_era() AS era, ARRAY[`+strings.Join(elements, ", ")+`]::tsvector[] AS names
+	                  FROM documents WHERE id = @id AND user_id = app_user() OFFSET 0) n
+	        ON CONFLICT (document_id, part) DO NOTHING`, args)
 }
 
 // IndexNames adds the statements that make a document, if it is there, found by
@@ -62,55 +95,86 @@ func IndexNames(b *database.Batch, u *keys.User, document id.ID, names Names) {
 	if names == (Names{}) {
 		return
 	}
-	row, keep := namesOf(u, names)
-	args := database.Args{"id": document, "keep": keep, "names": row}
-	b.Exec(upsertNames, args)
-	b.Exec(`UPDATE tokens SET tsv = `+mergeNames+` WHERE document_id = @id AND user_id = app_user() AND part > 0`, args)
-}
-
-// Other than ||, which moves the places of what stands on its right, the text
-// form merges two tsvectors as they are.
-const (
-	mergeNames  = `(ts_filter(tokens.tsv, @keep::text[]::"char"[])::text || ' ' || @names)::tsvector`
-	upsertNames = `INSERT INTO tokens (document_id, part, user_id, tsv)
-	  SELECT id, 0, user_id, @names::tsvector FROM documents WHERE id = @id AND user_id = app_user()
-	  ON CONFLICT (document_id, part) DO UPDATE SET tsv = ` + mergeNames
-)
-
-// namesOf is the tsvector of names, and the weights of what stays beside it.
-func namesOf(u *keys.User, names Names) (tsv string, keep []string) {
-	keep = []string{"d"}
-	row := newRow(u)
-	for _, kind := range nameKinds {
-		name := kind.of(names)
-		if name == nil {
-			keep = append(keep, kind.weight)
-			continue
-		}
-		for term := range lexeme.Terms(*name, "") {
-			if term.Pos < maxNameWords {
-				row.add(nameSpace+term.Token, kind.place+term.Pos, kind.weight)
-			}
-		}
-		for term := range lexeme.Prefixes(*name) {
-			if term.Pos < maxNameWords {
-				row.add(prefixSpace+term.Token, kind.place+term.Pos, kind.weight)
-			}
+	ensure(b, document)
+	args := database.Args{"id": document}
+	var set []string
+	for i, tsv := range namesOf(u, names) {
+		if tsv != nil {
+			set = append(set, fmt.Sprintf("names[%d] = @n%d::tsvector", i+1, i+1))
+			args[fmt.Sprintf("n%d", i+1)] = *tsv
 		}
 	}
-	return row.String(), keep
+	b.Exec(`UPDATE tokens SET `+strings.Join(set, ", ")+` WHERE document_id = @id AND user_id = app_user() AND part = 0`, args)
+	b.Exec(recompose, args)
+}
+
+// recompose puts the names of part 0 into every row of a document.
+const recompose = `UPDATE tokens t SET tsv = compose_tokens(t.tsv, n.names, t.user_id, t.era)
+	  FROM tokens n WHERE t.document_id = @id AND t.user_id = app_user() AND n.document_id = t.document_id AND n.part = 0`
+
+// IndexTopic adds the statements that make a document found by the topic that
+// the analysis set, unless a person has set one.
+func IndexTopic(b *database.Batch, u *keys.User, document id.ID, topic string) {
+	ensure(b, document)
+	args := database.Args{"id": document, "topic": *namesOf(u, Names{Topic: &topic})[topicKind]}
+	b.Exec(`UPDATE tokens t SET names[`+strconv.Itoa(topicKind+1)+`] = @topic::tsvector FROM documents d
+	         WHERE t.document_id = @id AND t.user_id = app_user() AND t.part = 0 AND d.id = t.document_id AND d.topic_source IS DISTINCT FROM 'user'`, args)
+	b.Exec(recompose, args)
+}
+
+// ensure adds the statement that gives a document its first row of tokens, if
+// it has none.
+func ensure(b *database.Batch, document id.ID) {
+	b.Exec(`INSERT INTO tokens (document_id, part, user_id, era, version, tsv)
+	        SELECT n.id, 0, n.user_id, n.era, @version::integer, compose_tokens('', '{}', n.user_id, n.era)
+	          FROM (SELECT id, user_id, next_era() AS era FROM documents
+	                 WHERE id = @id AND user_id = app_user() AND NOT EXISTS (SELECT FROM tokens WHERE document_id = @id AND part = 0) OFFSET 0) n
+	        ON CONFLICT (document_id, part) DO NOTHING`, database.Args{"id": document, "version": lexeme.TermsVersion})
+}
+
+// namesOf are the tsvectors of names; nil for one that stays.
+func namesOf(u *keys.User, names Names) []*string {
+	all := make([]*string, len(nameKinds))
+	for i, kind := range nameKinds {
+		values := kind.of(names)
+		if values == nil {
+			continue
+		}
+		space := nameSpace
+		if kind.notes {
+			space = ""
+		}
+		row, begin, end := newRow(u), 0, 0
+		add := func(token string, pos int) {
+			end = max(end, begin+pos+1)
+			row.add(token, kind.place+min(begin+pos, kind.words), "a")
+		}
+		for _, value := range values {
+			for term := range lexeme.Terms(value, "") {
+				add(space+term.Token, term.Pos)
+			}
+			if !kind.notes {
+				for term := range lexeme.Prefixes(value) {
+					add(prefixSpace+term.Token, term.Pos)
+				}
+			}
+			begin = end + Overlap // no phrase goes from one tag to the next
+		}
+		all[i] = new(row.String())
+	}
+	return all
 }
 
 // IndexText adds the statements that make a document, if it is there, found by
 // its new text; its names stay. The document's row is locked. Language is an
 // ISO 639-1 code, or "" when unsure.
 func IndexText(b *database.Batch, u *keys.User, document id.ID, text, language string) {
+	ensure(b, document)
 	part := 0
 	for row := range rowsOf(u, text, language) {
-		b.Exec(`INSERT INTO tokens (document_id, part, user_id, tsv)
-		        SELECT d.id, @part, d.user_id, (coalesce(ts_filter(n.tsv, '{a,b,c}')::text, '') || ' ' || @row)::tsvector
-		          FROM documents d LEFT JOIN tokens n ON n.document_id = d.id AND n.part = 0
-		         WHERE d.id = @id AND d.user_id = app_user()
+		b.Exec(`INSERT INTO tokens (document_id, part, user_id, era, version, tsv)
+		        SELECT n.document_id, @part, n.user_id, n.era, n.version, compose_tokens(@row::tsvector, n.names, n.user_id, n.era)
+		          FROM tokens n WHERE n.document_id = @id AND n.user_id = app_user() AND n.part = 0
 		        ON CONFLICT (document_id, part) DO UPDATE SET tsv = EXCLUDED.tsv`,
 			database.Args{"id": document, "part": part, "row": row})
 		part++

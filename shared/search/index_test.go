@@ -159,11 +159,11 @@ func TestTextIsCutAtItsLimit(t *testing.T) {
 func TestNamesHavePlacesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	last := rowWords + Overlap
-	for _, kind := range nameKinds {
+	for n, kind := range nameKinds {
 		if kind.place <= last+Overlap {
-			t.Errorf("weight %s begins at %d, within %d of the places before", kind.weight, kind.place, Overlap)
+			t.Errorf("name %d begins at %d, within %d of the places before", n, kind.place, Overlap)
 		}
-		last = kind.place + maxNameWords
+		last = kind.place + kind.words
 	}
 	if last > 16_383 {
 		t.Errorf("places go up to %d", last)

@@ -105,7 +105,7 @@ func TestFunctionsKeepUsersApart(t *testing.T) {
 	}{{"", 0}, {ben.User().String(), 0}, {anna.User().String(), 1}} {
 		for _, call := range []string{
 			`SELECT count(*) FROM search_matches($1::text::tsquery, NULL, NULL, NULL)`,
-			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, 10)`,
+			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10)`,
 		} {
 			if _, err := conn.Exec(t.Context(), `SELECT set_config('app.user_id', $1, false)`, c.user); err != nil {
 				t.Fatal(err)

@@ -78,7 +78,7 @@ func (w *world) add(t testing.TB, actor database.Actor, u *keys.User, p paper) i
 		b.Exec(`INSERT INTO documents (id, user_id, status, object_key, size, sha256, content_type, upload_expires_at, filename_sealed, title_sealed, correspondent_sealed, language)
 		        VALUES (@id, app_user(), 'ready', @key, 1, @hash, 'text/plain', now(), @filename, @title, @correspondent, NULLIF(@language, ''))`, args)
 		b.Exec(`INSERT INTO texts (document_id, user_id, sealed, source) VALUES (@id, app_user(), @text, 'text')`, args)
-		IndexNames(b, u, p.id, Names{&p.filename, &p.title, &p.correspondent})
+		IndexNames(b, u, p.id, Names{Filename: &p.filename, Title: &p.title, Correspondent: &p.correspondent})
 		IndexText(b, u, p.id, p.text, p.language)
 	})
 	if err != nil {

@@ -123,7 +123,7 @@ type Begun struct {
 // Index adds the statement that makes a new document found by its names. Its
 // caller brings it, so that this package, which signs downloads too, knows
 // nothing of search.
-type Index func(b *database.Batch, u *keys.User, document id.ID, filename, title, correspondent string)
+type Index func(b *database.Batch, u *keys.User, document id.ID, in Request)
 
 // Begin reserves quota, inserts the document and signs the PUT, for a client
 // that reached us at reached; a document above the threshold is to be sent in
@@ -279,7 +279,7 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		if len(in.Tags) > 0 {
 			tags.Replace(b, document)
 		}
-		index(b, k, document, vault.CleanFilename(in.Filename), in.Title, in.Correspondent)
+		index(b, k, document, in)
 	})
 	return inserted, err
 }

@@ -77,11 +77,16 @@ func names(c vault.Changes) (n search.Names) {
 	if c.Filename.Present {
 		n.Filename = new(vault.CleanFilename(c.Filename.Value))
 	}
-	if c.Title.Present {
-		n.Title = &c.Title.Value
+	for _, f := range []struct {
+		from vault.Field[string]
+		to   **string
+	}{{c.Title, &n.Title}, {c.Correspondent, &n.Correspondent}, {c.Reference, &n.Reference}, {c.Notes, &n.Notes}, {c.Topic, &n.Topic}} {
+		if f.from.Present {
+			*f.to = &f.from.Value
+		}
 	}
-	if c.Correspondent.Present {
-		n.Correspondent = &c.Correspondent.Value
+	if c.Tags.Present {
+		n.Tags = &c.Tags.Value
 	}
 	return n
 }

@@ -85,6 +85,59 @@ func TestSearchFollowsADocument(t *testing.T) {
 	finds(t, anna, "Versicherung", d.ID, false)
 }
 
+// What a person writes about a document finds it at once, from the upload on.
+func TestSearchFollowsWhatAPersonWrites(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna := w.User(t)
+	body := vaulttest.Announce("Brief.txt", "text/plain", paper)
+	body["tags"] = []string{"Eichhorn"}
+	body["correspondent"] = "Stadtwerke"
+	var begun vaulttest.Begun
+	anna.Call(t, http.MethodPost, "/v1/uploads", body).JSON(t, http.StatusCreated, &begun)
+	w.DB.Exec(t, `UPDATE documents SET status = 'stored' WHERE id = $1`, begun.Document.ID.String())
+	document := begun.Document.ID
+	finds(t, anna, "eichh stadtwerke", document, false) // the last word only is a beginning
+	finds(t, anna, "stadtwerke eichh", document, true)
+	patch := func(changes map[string]any) {
+		t.Helper()
+		anna.Call(t, http.MethodPatch, "/v1/documents/"+document.String(), changes).JSON(t, http.StatusOK, nil)
+	}
+	patch(map[string]any{"notes": "Liegt im blauen Ordner", "reference": "AZ-4711/08", "topic": "Gorillas", "tags": []string{"Habicht", "Iltisse"}})
+	for q, want := range map[string]bool{
+		"gorilla": true, "goril": true, "4711": true, "AZ-4711/08": true, "ordner": true, `"liegt im"`: true, "habicht iltisse brief": true,
+		"eichhorn": false, `"habicht iltisse"`: false,
+	} {
+		finds(t, anna, q, document, want)
+	}
+	patch(map[string]any{"topic": nil, "tags": []string{}, "notes": nil, "reference": nil})
+	for _, q := range []string{"gorilla", "4711", "ordner", "habicht"} {
+		finds(t, anna, q, document, false)
+	}
+	finds(t, anna, "brief stadtwerke", document, true)
+}
+
+// The topic that the analysis sets finds a document, and no longer when a person
+// has set another one.
+func TestSearchByTheTopicOfTheAnalysis(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna := w.User(t)
+	d := anna.Analyzed(t, "a.txt", "text/plain", paper)
+	if d.Topic == "" || d.TopicSource != "local" {
+		t.Fatalf("topic %q by %q: this paper shows nothing", d.Topic, d.TopicSource)
+	}
+	finds(t, anna, d.Topic, d.ID, true)
+	anna.Call(t, http.MethodPatch, "/v1/documents/"+d.ID.String(), map[string]any{"topic": "Gorillas"}).JSON(t, http.StatusOK, nil)
+	finds(t, anna, d.Topic, d.ID, false)
+	anna.Call(t, http.MethodPost, "/v1/documents/"+d.ID.String()+"/reprocess", nil).JSON(t, http.StatusAccepted, nil)
+	if err := w.Deliver(t, "analyze", anna.Job(d.ID)); err != nil {
+		t.Fatal(err)
+	}
+	finds(t, anna, d.Topic, d.ID, false)
+	finds(t, anna, "gorillas", d.ID, true)
+}
+
 // Neither what is looked for nor what is found is in the log or the database.
 func TestQueryLeavesNoTrace(t *testing.T) {
 	t.Parallel()

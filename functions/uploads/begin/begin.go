@@ -9,10 +9,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
+	"docuvault/shared/keys"
 	"docuvault/shared/search"
 	"docuvault/shared/upload"
+	"docuvault/shared/vault"
 )
 
 // Function is POST /v1/uploads. The same bytes while they are pending answer
@@ -45,7 +49,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
-		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx), search.IndexNew)
+		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx), index)
 		if err != nil {
 			return nil, err
 		}
@@ -55,4 +59,11 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		return out, nil
 	}, nil
+}
+
+// index makes the document found by what the client says about it.
+func index(b *database.Batch, u *keys.User, document id.ID, in upload.Request) {
+	search.IndexNew(b, u, document, search.Names{
+		Filename: new(vault.CleanFilename(in.Filename)), Title: &in.Title, Correspondent: &in.Correspondent, Tags: &in.Tags,
+	})
 }
