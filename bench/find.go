@@ -150,7 +150,14 @@ func (v *vault) seed(ctx context.Context, small, large *user, papers, copies int
 		}
 	}
 	for _, sql := range []string{
-		`INSERT INTO tokens (document_id, part, user_id, tsv) SELECT c.id, t.part, t.user_id, t.tsv FROM copies c JOIN tokens t ON t.document_id = c.was`,
+		// Each copy is of the era in which it came (the migration of search_eras).
+		`INSERT INTO tokens (document_id, part, user_id, era, version, names, tsv)
+		 SELECT c.id, t.part, t.user_id, c.era, t.version, t.names,
+		        ts_delete(t.tsv, era_token(t.user_id, t.era)) || array_to_tsvector(ARRAY[era_token(t.user_id, c.era)])
+		   FROM (SELECT was, id, (((SELECT count(DISTINCT was) FROM copies) + row_number() OVER (ORDER BY id) - 1) / 500)::integer AS era FROM copies) c
+		   JOIN tokens t ON t.document_id = c.was`,
+		`UPDATE search_eras SET documents = documents + (SELECT count(*) FROM copies)
+		  WHERE user_id IN (SELECT t.user_id FROM tokens t JOIN copies c ON c.was = t.document_id)`,
 		index,
 	} {
 		if _, err := v.super.Exec(ctx, sql); err != nil {
@@ -202,7 +209,7 @@ func (v *vault) add(ctx context.Context, opened *shared.Vault, u *user, p paper)
 		b.Exec(`INSERT INTO documents (id, user_id, status, object_key, size, sha256, content_type, upload_expires_at, filename_sealed, language)
 		        VALUES (@id, app_user(), 'ready', @key, 1, @hash, 'text/plain', now(), @filename, 'de')`, args)
 		b.Exec(`INSERT INTO texts (document_id, user_id, sealed, source) VALUES (@id, app_user(), @text, 'text')`, args)
-		search.IndexNew(b, keys, p.id, p.name, "", "")
+		search.IndexNew(b, keys, p.id, search.Names{Filename: &p.name})
 		search.IndexText(b, keys, p.id, p.text, "de")
 	})
 }
