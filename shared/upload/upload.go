@@ -170,7 +170,8 @@ func (u *Uploads) Begin(ctx context.Context, actor database.Actor, in Request, r
 // bytes changed its state while we looked.
 func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, in Request, sha []byte, signer storage.Presigner, index Index) (begun Begun, settled bool, err error) {
 	document := id.New()
-	inserted, err := u.insert(ctx, actor, k, document, in, sha, index)
+	var at opened
+	inserted, err := u.insert(ctx, actor, k, document, in, sha, index, &at)
 	again := false
 	switch {
 	case database.IsConflict(err, "documents_bytes"), err == nil && !inserted:
@@ -196,36 +197,23 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 		return Begun{}, false, fmt.Errorf("begin upload: %w", err)
 	}
 
-	// The deadline moves with each fresh URL, so that the reconciler waits for
-	// the newest one.
-	var key, contentType string
-	var pending bool
-	var partSize int64
-	var expires time.Time
-	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&pending, `UPDATE documents
-		     SET upload_expires_at = clock_timestamp() + CASE WHEN part_size IS NULL THEN @ttl::interval ELSE @parts_ttl::interval END
-		   WHERE id = @id AND user_id = app_user() AND status = 'pending'
-		   RETURNING object_key, content_type, coalesce(part_size, 0), upload_expires_at`,
-			database.Args{"id": document, "ttl": u.cfg.URLTTL, "parts_ttl": multipart.TTL}, &key, &contentType, &partSize, &expires)
-	})
-	if err != nil {
-		return Begun{}, false, fmt.Errorf("begin upload: %w", err)
+	if again {
+		// Settled or ended between the two statements: not pending any more.
+		if pending, err := u.renew(ctx, actor, document, &at); err != nil || !pending {
+			return Begun{}, false, err
+		}
 	}
-	if !pending { // settled or ended between the two statements
-		return Begun{}, false, nil
-	}
-	doc, err := u.vault.Get(ctx, actor, document)
+	doc, err := at.document.Document(k)
 	if err != nil {
 		return Begun{}, false, err
 	}
-	if partSize > 0 { // decided when the document was made
-		plan := multipart.Plan{Size: in.Size, PartSize: partSize}
+	if at.partSize > 0 { // decided when the document was made
+		plan := multipart.Plan{Size: in.Size, PartSize: at.partSize}
 		return Begun{Document: doc, Again: again, Upload: Instructions{
-			Multipart: &InParts{PartSize: partSize, PartCount: plan.Count(), ExpiresAt: expires.UTC()},
+			Multipart: &InParts{PartSize: at.partSize, PartCount: plan.Count(), ExpiresAt: at.expires.UTC()},
 		}}, true, nil
 	}
-	signed, err := signer.PresignPut(ctx, key, storage.PutTerms{Size: in.Size, ContentType: contentType, SHA256: sha, TTL: u.cfg.URLTTL})
+	signed, err := signer.PresignPut(ctx, at.key, storage.PutTerms{Size: in.Size, ContentType: at.contentType, SHA256: sha, TTL: u.cfg.URLTTL})
 	if err != nil {
 		return Begun{}, false, fmt.Errorf("sign upload: %w", err)
 	}
@@ -235,9 +223,40 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 	}, true, nil
 }
 
-// insert is the one statement that reserves quota and makes the document; false
-// means that the reservation was refused.
-func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User, document id.ID, in Request, sha []byte, index Index) (bool, error) {
+// opened is an upload that waits for its bytes, as its row says.
+type opened struct {
+	key, contentType string
+	partSize         int64 // 0: in one request
+	expires          time.Time
+	document         *vault.Reading
+}
+
+// openedColumns are what of a row [opened.fields] scans.
+const openedColumns = `object_key, content_type, coalesce(part_size, 0), upload_expires_at`
+
+func (o *opened) fields() []any { return []any{&o.key, &o.contentType, &o.partSize, &o.expires} }
+
+// renew moves the deadline of a pending upload with each fresh URL, so that the
+// reconciler waits for the newest one; false means that it is not pending.
+func (u *Uploads) renew(ctx context.Context, actor database.Actor, document id.ID, at *opened) (bool, error) {
+	var pending bool
+	err := u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Maybe(&pending, `UPDATE documents
+		     SET upload_expires_at = clock_timestamp() + CASE WHEN part_size IS NULL THEN @ttl::interval ELSE @parts_ttl::interval END
+		   WHERE id = @id AND user_id = app_user() AND status = 'pending'
+		   RETURNING `+openedColumns,
+			database.Args{"id": document, "ttl": u.cfg.URLTTL, "parts_ttl": multipart.TTL}, at.fields()...)
+		at.document = vault.Read(b, document)
+	})
+	if err != nil {
+		return false, fmt.Errorf("begin upload: %w", err)
+	}
+	return pending, nil
+}
+
+// insert is the one statement that reserves quota and makes the document, and
+// reads it back; false means that the reservation was refused.
+func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User, document id.ID, in Request, sha []byte, index Index, at *opened) (bool, error) {
 	sealed, err := vault.SealNew(k, document, in.Filename, in.Title, in.Correspondent)
 	if err != nil {
 		return false, err
@@ -258,10 +277,12 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		"document_date": in.DocumentDate.Null(), "original_modified_at": nullTime(in.OriginalModifiedAt),
 		"folder": database.NullID(in.FolderID),
 	}
+	if u.partSize(in.Size) != nil {
+		args["ttl"] = multipart.TTL
+	}
 	path.Into(args)
 	entry := audit.Entry{Action: audit.UploadBegun, Target: document, Metadata: map[string]any{"size": in.Size}}
 	var inserted bool
-	var entryID int64
 	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		// Document before quota: whoever settles these bytes has locked their
 		// row and wants the quota next.
@@ -274,12 +295,13 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		    clock_timestamp() + @ttl, @part_size::bigint, @filename, @title, @correspondent, @document_date, @original_modified_at,
 		    `+vault.EnsureFolder+`
 		    FROM reserved
-		  RETURNING id)
-		SELECT `+audit.Call+` FROM made`, entry.Into(ctx, actor, args), &entryID)
+		  RETURNING `+openedColumns+`)
+		SELECT made.*, `+audit.Call+` FROM made`, entry.Into(ctx, actor, args), append(at.fields(), nil)...)
 		if len(in.Tags) > 0 {
 			tags.Replace(b, document)
 		}
 		index(b, k, document, in)
+		at.document = vault.Read(b, document)
 	})
 	return inserted, err
 }

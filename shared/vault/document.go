@@ -214,6 +214,30 @@ func (v *Vault) one(ctx context.Context, actor database.Actor, where string, arg
 	return r.open(u)
 }
 
+// Reading is a document that a batch reads beside its other statements: see
+// [Read].
+type Reading struct {
+	row   row
+	found bool
+}
+
+// Read adds the statement that reads a document as [Vault.Get] does, to a batch
+// that made or changed it.
+func Read(b *database.Batch, document id.ID) *Reading {
+	r := &Reading{}
+	b.Maybe(&r.found, `SELECT `+columns+` FROM documents d WHERE d.user_id = app_user() AND d.id = @id AND d.status <> 'purging'`,
+		database.Args{"id": document}, r.row.fields()...)
+	return r
+}
+
+// Document opens what was read, after the batch. It returns fault.NotFound.
+func (r *Reading) Document(u *keys.User) (Document, error) {
+	if !r.found {
+		return Document{}, ErrNoDocument
+	}
+	return r.row.open(u)
+}
+
 // BySHA256 returns the document that keeps these bytes from being uploaded a
 // second time: pending or live, and not one of the allowed duplicates. It
 // returns fault.NotFound.
