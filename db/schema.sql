@@ -78,6 +78,183 @@ CREATE TYPE river.river_job_state AS ENUM (
 ALTER TYPE river.river_job_state OWNER TO docuvault_migrate;
 
 --
+-- Name: admin_audit(uuid, bigint, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_audit(in_session uuid, in_before bigint, in_limit integer) RETURNS TABLE(id bigint, at timestamp with time zone, user_id uuid, actor text, action text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM require_admin(in_session);
+  RETURN QUERY
+    SELECT l.id, l.at, l.user_id, l.actor, l.action FROM audit_log l
+     WHERE split_part(l.action, '.', 1) NOT IN ('upload', 'document', 'folder', 'topic', 'tag', 'search')
+       AND (in_before IS NULL OR l.id < in_before) ORDER BY l.id DESC LIMIT in_limit;
+END $$;
+
+
+ALTER FUNCTION public.admin_audit(in_session uuid, in_before bigint, in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_change_user(uuid, uuid, bigint, boolean); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_change_user(in_session uuid, in_user uuid, in_limit bigint, in_disabled boolean) RETURNS TABLE(id uuid, email text, role text, created_at timestamp with time zone, disabled_at timestamp with time zone, limit_bytes bigint, used_bytes bigint, reserved_bytes bigint, documents bigint, open_uploads bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+  fields text[] := '{}';
+BEGIN
+  -- One at a time, and the check sees what the one before did: two
+  -- administrators who close each other's account leave one.
+  PERFORM pg_advisory_xact_lock(hashtext('docuvault.last_admin'));
+  PERFORM require_admin(in_session);
+  IF in_disabled THEN
+    PERFORM require_other_admin(in_user);
+  END IF;
+  PERFORM set_config('app.admin_target', in_user::text, true);
+  UPDATE quotas q SET limit_bytes = in_limit WHERE q.user_id = in_user AND q.limit_bytes <> in_limit;
+  IF FOUND THEN
+    fields := fields || 'quota_limit_bytes'::text;
+  END IF;
+  UPDATE users u SET disabled_at = CASE WHEN in_disabled THEN clock_timestamp() END
+   WHERE u.id = in_user AND (u.disabled_at IS NOT NULL) <> in_disabled
+     AND NOT EXISTS (SELECT FROM erasures e WHERE e.user_id = in_user);
+  IF FOUND THEN
+    fields := fields || CASE WHEN in_disabled THEN 'disabled' ELSE 'enabled' END;
+    UPDATE sessions SET revoked_at = clock_timestamp(), revoked_reason = 'revoked'
+     WHERE user_id = in_user AND revoked_at IS NULL AND in_disabled;
+  END IF;
+  IF fields <> '{}' THEN
+    INSERT INTO audit_log (user_id, actor, action, target, metadata)
+      VALUES (in_user, 'admin', 'account.administered', in_user, jsonb_build_object('by', app_user(), 'fields', fields));
+  END IF;
+  PERFORM set_config('app.admin_target', '', true);
+  RETURN QUERY
+    SELECT u.id, u.email, u.role, u.created_at, u.disabled_at,
+           q.limit_bytes, q.used_bytes, q.reserved_bytes, q.documents, q.open_uploads
+      FROM users u JOIN quotas q ON q.user_id = u.id WHERE u.id = in_user;
+END $$;
+
+
+ALTER FUNCTION public.admin_change_user(in_session uuid, in_user uuid, in_limit bigint, in_disabled boolean) OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_create_invite(uuid, uuid, bytea, text, interval); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_create_invite(in_session uuid, in_id uuid, in_hash bytea, in_email text, in_ttl interval) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+  until timestamptz := clock_timestamp() + in_ttl;
+BEGIN
+  PERFORM require_admin(in_session);
+  -- What ended a month ago is of no use to anybody.
+  DELETE FROM invites WHERE least(used_at, revoked_at, expires_at) < clock_timestamp() - interval '30 days';
+  INSERT INTO invites (id, token_hash, email, created_by, expires_at) VALUES (in_id, in_hash, in_email, app_user(), until);
+  RETURN until;
+END $$;
+
+
+ALTER FUNCTION public.admin_create_invite(in_session uuid, in_id uuid, in_hash bytea, in_email text, in_ttl interval) OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_invites(uuid, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_invites(in_session uuid, in_after uuid, in_limit integer) RETURNS TABLE(id uuid, email text, created_by uuid, created_at timestamp with time zone, expires_at timestamp with time zone, used_at timestamp with time zone, revoked_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM require_admin(in_session);
+  RETURN QUERY
+    SELECT i.id, i.email, i.created_by, i.created_at, i.expires_at, i.used_at, i.revoked_at
+      FROM invites i WHERE in_after IS NULL OR i.id < in_after ORDER BY i.id DESC LIMIT in_limit;
+END $$;
+
+
+ALTER FUNCTION public.admin_invites(in_session uuid, in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_revoke_invite(uuid, uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_revoke_invite(in_session uuid, in_id uuid) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM require_admin(in_session);
+  RETURN QUERY UPDATE invites i SET revoked_at = clock_timestamp(), email = NULL
+    WHERE i.id = in_id AND i.used_at IS NULL AND i.revoked_at IS NULL RETURNING i.id;
+END $$;
+
+
+ALTER FUNCTION public.admin_revoke_invite(in_session uuid, in_id uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_stats(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_stats(in_session uuid) RETURNS TABLE(users bigint, admins bigint, disabled bigint, live_sessions bigint, documents bigint, open_uploads bigint, used_bytes bigint, reserved_bytes bigint, limit_bytes bigint, open_invites bigint, audit_entries bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM require_admin(in_session);
+  RETURN QUERY
+    SELECT u.n, u.admins, u.disabled,
+           (SELECT count(*) FROM sessions s WHERE s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND s.last_used_at + s.idle_timeout > clock_timestamp()),
+           q.documents, q.open_uploads, q.used_bytes, q.reserved_bytes, q.limit_bytes,
+           (SELECT count(*) FROM invites i WHERE i.used_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > clock_timestamp()),
+           (SELECT count(*) FROM audit_log)
+      FROM (SELECT count(*) AS n, count(*) FILTER (WHERE x.role = 'admin') AS admins, count(x.disabled_at) AS disabled FROM users x) u,
+           (SELECT coalesce(sum(x.documents), 0)::bigint AS documents, coalesce(sum(x.open_uploads), 0)::bigint AS open_uploads,
+                   coalesce(sum(x.used_bytes), 0)::bigint AS used_bytes, coalesce(sum(x.reserved_bytes), 0)::bigint AS reserved_bytes,
+                   least(coalesce(sum(x.limit_bytes), 0), 9223372036854775807)::bigint AS limit_bytes FROM quotas x) q;
+END $$;
+
+
+ALTER FUNCTION public.admin_stats(in_session uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_target(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_target() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('app.admin_target'::text, true), ''::text))::uuid;
+
+
+ALTER FUNCTION public.admin_target() OWNER TO docuvault_migrate;
+
+--
+-- Name: admin_users(uuid, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.admin_users(in_session uuid, in_after uuid, in_limit integer) RETURNS TABLE(id uuid, email text, role text, created_at timestamp with time zone, disabled_at timestamp with time zone, limit_bytes bigint, used_bytes bigint, reserved_bytes bigint, documents bigint, open_uploads bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM require_admin(in_session);
+  RETURN QUERY
+    SELECT u.id, u.email, u.role, u.created_at, u.disabled_at,
+           q.limit_bytes, q.used_bytes, q.reserved_bytes, q.documents, q.open_uploads
+      FROM users u JOIN quotas q ON q.user_id = u.id
+     WHERE in_after IS NULL OR u.id > in_after
+     ORDER BY u.id LIMIT in_limit;
+END $$;
+
+
+ALTER FUNCTION public.admin_users(in_session uuid, in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: app_user(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -577,6 +754,51 @@ $$;
 
 
 ALTER FUNCTION public.next_era() OWNER TO docuvault_migrate;
+
+--
+-- Name: redeem_invite(bytea, text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.redeem_invite(in_hash bytea, in_email text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+  redeemed uuid;
+BEGIN
+  UPDATE invites SET used_at = clock_timestamp(), email = NULL
+   WHERE token_hash = in_hash AND used_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()
+     AND (email IS NULL OR email = in_email)
+  RETURNING id INTO redeemed;
+  IF redeemed IS NULL THEN
+    RAISE EXCEPTION 'no such invite' USING ERRCODE = 'DV011';
+  END IF;
+  RETURN redeemed;
+END $$;
+
+
+ALTER FUNCTION public.redeem_invite(in_hash bytea, in_email text) OWNER TO docuvault_migrate;
+
+--
+-- Name: require_admin(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.require_admin(in_session uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM sessions s JOIN users u ON u.id = s.user_id
+                  WHERE s.id = in_session AND s.user_id = app_user()
+                    AND u.role = 'admin' AND u.disabled_at IS NULL
+                    AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+                    AND s.last_used_at + s.idle_timeout > clock_timestamp()) THEN
+    RAISE EXCEPTION 'no administrator' USING ERRCODE = 'DV002';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.require_admin(in_session uuid) OWNER TO docuvault_migrate;
 
 --
 -- Name: require_folder(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1146,6 +1368,33 @@ ALTER TABLE ONLY public.idempotency FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency OWNER TO docuvault_migrate;
 
 --
+-- Name: invites; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.invites (
+    id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    email text,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT invites_check CHECK (((used_at IS NULL) OR (revoked_at IS NULL))),
+    CONSTRAINT invites_email_check CHECK ((email = lower(email)))
+);
+
+
+ALTER TABLE public.invites OWNER TO docuvault_migrate;
+
+--
+-- Name: TABLE invites; Type: COMMENT; Schema: public; Owner: docuvault_migrate
+--
+
+COMMENT ON TABLE public.invites IS 'reached through functions alone: no role but the owner has a grant';
+
+
+--
 -- Name: quotas; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1618,6 +1867,22 @@ ALTER TABLE ONLY public.groups
 
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (user_id, key_hash);
+
+
+--
+-- Name: invites invites_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: invites invites_token_hash_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.invites
+    ADD CONSTRAINT invites_token_hash_key UNIQUE (token_hash);
 
 
 --
@@ -2227,6 +2492,34 @@ ALTER TABLE ONLY public.user_keys
 
 
 --
+-- Name: audit_log admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.audit_log FOR INSERT TO docuvault_migrate WITH CHECK (((user_id = public.admin_target()) AND (actor = 'admin'::text)));
+
+
+--
+-- Name: quotas admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.quotas FOR UPDATE TO docuvault_migrate USING ((user_id = public.admin_target()));
+
+
+--
+-- Name: sessions admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.sessions FOR UPDATE TO docuvault_migrate USING ((user_id = public.admin_target()));
+
+
+--
+-- Name: users admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.users FOR UPDATE TO docuvault_migrate USING ((id = public.admin_target()));
+
+
+--
 -- Name: alerts; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2709,6 +3002,69 @@ GRANT USAGE ON SCHEMA river TO docuvault_app;
 
 
 --
+-- Name: FUNCTION admin_audit(in_session uuid, in_before bigint, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_audit(in_session uuid, in_before bigint, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_audit(in_session uuid, in_before bigint, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION admin_change_user(in_session uuid, in_user uuid, in_limit bigint, in_disabled boolean); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_change_user(in_session uuid, in_user uuid, in_limit bigint, in_disabled boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_change_user(in_session uuid, in_user uuid, in_limit bigint, in_disabled boolean) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION admin_create_invite(in_session uuid, in_id uuid, in_hash bytea, in_email text, in_ttl interval); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_create_invite(in_session uuid, in_id uuid, in_hash bytea, in_email text, in_ttl interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_create_invite(in_session uuid, in_id uuid, in_hash bytea, in_email text, in_ttl interval) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION admin_invites(in_session uuid, in_after uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_invites(in_session uuid, in_after uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_invites(in_session uuid, in_after uuid, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION admin_revoke_invite(in_session uuid, in_id uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_revoke_invite(in_session uuid, in_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_revoke_invite(in_session uuid, in_id uuid) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION admin_stats(in_session uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_stats(in_session uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_stats(in_session uuid) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION admin_target(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_target() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION admin_users(in_session uuid, in_after uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.admin_users(in_session uuid, in_after uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admin_users(in_session uuid, in_after uuid, in_limit integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION app_user(); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2939,6 +3295,22 @@ GRANT ALL ON FUNCTION public.newest_era() TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.next_era() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.next_era() TO docuvault_app;
+
+
+--
+-- Name: FUNCTION redeem_invite(in_hash bytea, in_email text); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.redeem_invite(in_hash bytea, in_email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.redeem_invite(in_hash bytea, in_email text) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION require_admin(in_session uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.require_admin(in_session uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.require_admin(in_session uuid) TO docuvault_app;
 
 
 --

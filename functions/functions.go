@@ -4,6 +4,13 @@
 package functions
 
 import (
+	adminaudit "docuvault/functions/admin/audit"
+	adminchange "docuvault/functions/admin/change"
+	admininvite "docuvault/functions/admin/invite"
+	admininvites "docuvault/functions/admin/invites"
+	adminstats "docuvault/functions/admin/stats"
+	adminuninvite "docuvault/functions/admin/uninvite"
+	adminusers "docuvault/functions/admin/users"
 	authlogin "docuvault/functions/auth/login"
 	authlogout "docuvault/functions/auth/logout"
 	authreauth "docuvault/functions/auth/reauth"
@@ -43,6 +50,13 @@ import (
 
 // All are the functions, by name.
 var All = []host.Function{
+	adminaudit.Function,
+	adminchange.Function,
+	admininvite.Function,
+	admininvites.Function,
+	adminstats.Function,
+	adminuninvite.Function,
+	adminusers.Function,
 	authlogin.Function,
 	authlogout.Function,
 	authreauth.Function,

@@ -57,6 +57,8 @@ const (
 	DocumentPurged   Action = "document.purged"
 	Reprocessed      Action = "document.reprocessed"
 	Downloaded       Action = "document.downloaded"
+	InviteMade       Action = "invite.created"
+	InviteRevoked    Action = "invite.revoked"
 	OrphanRemoved    Action = "storage.orphan_removed"
 )
 

@@ -105,6 +105,8 @@ type Signed struct {
 type Registration struct {
 	Email, DisplayName string
 	Password           secret.Text
+	// Invite is used up where REGISTRATION=invite, and ignored where it is open.
+	Invite secret.Text
 }
 
 // Register makes an account with its quota, password and first session, in one
@@ -112,10 +114,10 @@ type Registration struct {
 // fault.InviteInvalid, fault.ValidationFailed, fault.RateLimited and
 // fault.EmailTaken.
 func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Origin) (Signed, error) {
-	switch s.cfg.Registration {
-	case "closed":
+	switch {
+	case s.cfg.Registration == "closed":
 		return Signed{}, fault.New(fault.RegistrationClosed, "This vault takes no new accounts.")
-	case "invite":
+	case s.cfg.Registration == "invite" && r.Invite.IsZero():
 		return Signed{}, fault.New(fault.InviteInvalid, "This vault takes new accounts by invitation only. Ask its operator.")
 	}
 	email, err := account.NormalEmail(r.Email)
@@ -137,8 +139,12 @@ func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Or
 	entry := audit.Entry{Action: audit.Registered, Target: user}
 	args := byPerson(entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
 		"user": user, "email": email, "name": account.CleanName(r.DisplayName), "limit": s.cfg.DefaultQuota, "phc": hash,
+		"invite": account.InviteHash(r.Invite.Reveal()),
 	}))
 	signed, err := s.begin(ctx, user, id.New(), origin, func(b *database.Batch) {
+		if s.cfg.Registration == "invite" {
+			b.Exec(`SELECT redeem_invite(@invite, @email)`, args)
+		}
 		b.Exec(`INSERT INTO users (id, email, display_name) VALUES (@user, @email, @name)`, args)
 		b.Exec(`INSERT INTO quotas (user_id, limit_bytes) VALUES (@user, @limit)`, args)
 		b.Exec(`INSERT INTO credentials (user_id, kind, phc) VALUES (@user, 'password', @phc)`, args)

@@ -25,6 +25,8 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.ReauthRequired, "Confirm your password first.")
 	case "DV005":
 		return fault.New(fault.LastAdmin, "This is the last administrator. Make another one first.")
+	case "DV011":
+		return fault.New(fault.InviteInvalid, "This invitation is not valid: unknown, used, expired, or for another address. Ask for a new one.")
 	case "DV404":
 		return fault.New(fault.NotFound, "There is no such document.")
 	case "DV409":

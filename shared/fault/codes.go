@@ -36,8 +36,8 @@ const (
 	ReauthRequired     Code = "reauth_required"
 	EmailTaken         Code = "email_taken"
 	RegistrationClosed Code = "registration_closed"
-	LastAdmin          Code = "last_admin" // make another administrator first
 	InviteInvalid      Code = "invite_invalid"
+	LastAdmin          Code = "last_admin" // make another administrator first
 
 	QuotaExceeded      Code = "quota_exceeded" // fields limit_bytes, used_bytes, reserved_bytes, requested_bytes
 	UploadTooLarge     Code = "upload_too_large"
@@ -80,8 +80,8 @@ var status = map[Code]int{
 	ReauthRequired:     http.StatusUnauthorized,
 	EmailTaken:         http.StatusConflict,
 	RegistrationClosed: http.StatusForbidden,
-	LastAdmin:          http.StatusConflict,
 	InviteInvalid:      http.StatusForbidden,
+	LastAdmin:          http.StatusConflict,
 
 	QuotaExceeded:      http.StatusRequestEntityTooLarge,
 	UploadTooLarge:     http.StatusRequestEntityTooLarge,

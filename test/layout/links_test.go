@@ -56,7 +56,7 @@ var gates = []struct {
 	{
 		what:    "the database",
 		modules: []string{"github.com/jackc/pgx/v5/pgxpool"},
-		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account"},
+		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin"},
 	},
 }
 

@@ -43,7 +43,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*auth.Answer, error), er
 	}
 	return func(ctx context.Context, in *Input) (*auth.Answer, error) {
 		signed, err := sessions.Register(ctx, auth.Registration{
-			Email: in.Body.Email, DisplayName: in.Body.DisplayName, Password: in.Body.Password,
+			Email: in.Body.Email, DisplayName: in.Body.DisplayName, Password: in.Body.Password, Invite: in.Body.Invite,
 		}, auth.OriginOf(ctx, in.UserAgent))
 		if err != nil {
 			return nil, err
