@@ -1269,7 +1269,9 @@ CREATE TABLE public.classifier_topics (
     user_id uuid NOT NULL,
     topic_id uuid NOT NULL,
     documents bigint NOT NULL,
-    CONSTRAINT classifier_topics_documents_check CHECK ((documents >= 0))
+    size bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT classifier_topics_documents_check CHECK ((documents >= 0)),
+    CONSTRAINT classifier_topics_size_check CHECK ((size >= 0))
 );
 
 ALTER TABLE ONLY public.classifier_topics FORCE ROW LEVEL SECURITY;

@@ -89,17 +89,7 @@ func (u *user) correct(text, language, from, to string) {
 
 // request restricts what was learned to the document's tokens, as the SQL does.
 func (u *user) request(text, language string) Request {
-	features := Features(text, language, u.key)
-	learned := Learned{Topics: map[string]Counts{}}
-	for id, c := range u.learned.Topics {
-		tokens := map[string]int{}
-		for token := range features {
-			if n := c.Tokens[token]; n > 0 {
-				tokens[token] = n
-			}
-		}
-		learned.Topics[id] = Counts{Documents: c.Documents, Tokens: tokens}
-	}
+	learned := u.learned.Restrict(Features(text, language, u.key))
 	return Request{Text: text, Language: language, Topics: u.topics, Learned: learned, Keyer: u.key}
 }
 

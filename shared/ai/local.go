@@ -32,6 +32,7 @@ const (
 	nothing      = 3.5  // the log odds of "other"
 	learnedScale = 7.0  // log odds for each unit of a learned match
 	learnedFits  = 0.35 // a mean match from which the learned topic takes over from the starter's word list
+	knownScale   = 7.0  // log odds of a document all of whose words the learned topics have seen
 	nameScore    = 1.5  // a topic's own name in the text
 )
 
@@ -69,7 +70,10 @@ func topics(text string, request Request) []Suggestion {
 	r := read(text, request.Language)
 	matches := r.matches(request)
 
-	takeover := 0.0
+	takeover, fits := 0.0, math.Inf(-1)
+	for _, m := range matches {
+		fits = max(fits, m.mean)
+	}
 	for id, m := range matches {
 		if m.mean > takeover && slices.ContainsFunc(request.Topics, func(t Topic) bool { return t.ID == id }) {
 			takeover = m.mean
@@ -94,7 +98,7 @@ func topics(text string, request Request) []Suggestion {
 		c.odds += starter
 		c.words = f.words
 		if learned {
-			c.odds += learnedScale * min(m.mean, 1.5)
+			c.odds += max(learnedScale*min(fits, 1.5), knownScale*m.known) + m.apart
 			c.words = append(slices.Clone(c.words), m.words...)
 		}
 		candidates = append(candidates, c)

@@ -101,11 +101,11 @@ func Replace(b *database.Batch, u *keys.User, document id.ID, oldText, oldLangua
 func (l *Learner) Recall(ctx context.Context, actor database.Actor, u *keys.User, text, language string) (ai.Learned, error) {
 	learned := ai.Learned{Topics: map[string]ai.Counts{}}
 	err := l.vault.DB().Do(ctx, actor, func(b *database.Batch) {
-		b.Each(`SELECT topic_id, documents FROM classifier_topics WHERE user_id = app_user() AND documents > 0`, nil,
+		b.Each(`SELECT topic_id, documents, size FROM classifier_topics WHERE user_id = app_user() AND documents > 0`, nil,
 			func(scan func(...any) error) error {
 				var topic id.ID
 				c := ai.Counts{Tokens: map[string]int{}}
-				err := scan(&topic, &c.Documents)
+				err := scan(&topic, &c.Documents, &c.Size)
 				learned.Topics[topic.String()] = c
 				return err
 			})
@@ -166,11 +166,11 @@ func move(b *database.Batch, document id.ID, tokens []string, forget bool) {
 	b.Exec(`UPDATE classifier_tokens t SET count = GREATEST(t.count - 1, 0) FROM documents d
 	         WHERE `+moved+` AND t.user_id = d.user_id AND t.topic_id = d.learned_topic_id AND t.token = ANY (@tokens::text[])`, args)
 	b.Exec(`DELETE FROM classifier_tokens WHERE user_id = app_user() AND token = ANY (@tokens::text[]) AND count = 0`, args)
-	b.Exec(`UPDATE classifier_topics c SET documents = GREATEST(c.documents - 1, 0) FROM documents d
+	b.Exec(`UPDATE classifier_topics c SET documents = GREATEST(c.documents - 1, 0), size = GREATEST(c.size - cardinality(@tokens::text[]), 0) FROM documents d
 	         WHERE `+moved+` AND c.user_id = d.user_id AND c.topic_id = d.learned_topic_id`, args)
-	b.Exec(`INSERT INTO classifier_topics (user_id, topic_id, documents)
-	        SELECT d.user_id, `+target+`, 1 FROM documents d WHERE `+moved+` AND (`+target+`) IS NOT NULL
-	        ON CONFLICT (user_id, topic_id) DO UPDATE SET documents = classifier_topics.documents + 1`, args)
+	b.Exec(`INSERT INTO classifier_topics (user_id, topic_id, documents, size)
+	        SELECT d.user_id, `+target+`, 1, cardinality(@tokens::text[]) FROM documents d WHERE `+moved+` AND (`+target+`) IS NOT NULL
+	        ON CONFLICT (user_id, topic_id) DO UPDATE SET documents = classifier_topics.documents + 1, size = classifier_topics.size + excluded.size`, args)
 	b.Exec(`INSERT INTO classifier_tokens (user_id, token, topic_id, count)
 	        SELECT d.user_id, token, `+target+`, 1 FROM documents d, unnest(@tokens::text[]) token WHERE `+moved+` AND (`+target+`) IS NOT NULL
 	        ON CONFLICT (user_id, token, topic_id) DO UPDATE SET count = classifier_tokens.count + 1`, args)

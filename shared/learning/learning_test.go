@@ -3,11 +3,16 @@ package learning_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
+	"docuvault/shared/ai"
+	"docuvault/shared/database"
 	"docuvault/shared/dbtest"
 	"docuvault/shared/id"
+	"docuvault/shared/learning"
+	"docuvault/shared/vault"
 	"docuvault/shared/vaulttest"
 )
 
@@ -41,6 +46,7 @@ func consistent(t testing.TB, w *vaulttest.World) {
 	t.Helper()
 	wrong := dbtest.Query1[int](t, w.DB, `SELECT count(*) FROM topics t
 	  WHERE (SELECT count(*) FROM documents d WHERE d.learned_topic_id = t.id) <> coalesce((SELECT c.documents FROM classifier_topics c WHERE c.topic_id = t.id), 0)
+	     OR coalesce((SELECT sum(count) FROM classifier_tokens x WHERE x.topic_id = t.id), 0) <> coalesce((SELECT c.size FROM classifier_topics c WHERE c.topic_id = t.id), 0)
 	     OR EXISTS (SELECT FROM classifier_tokens x WHERE x.topic_id = t.id AND x.count > (SELECT count(*) FROM documents d WHERE d.learned_topic_id = t.id))`)
 	if wrong != 0 {
 		t.Errorf("%d topics have wrong counts", wrong)
@@ -278,4 +284,54 @@ func TestACorrectionMeetsANewText(t *testing.T) {
 	if c := counts(t, w); !strings.HasPrefix(c, "1:") {
 		t.Errorf("got %q", c)
 	}
+}
+
+// What the database recalls is what the same corrections make of an ai.Learned
+// in memory: so a measurement of one is a measurement of the other.
+func TestRecallIsWhatLearnSays(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	u := w.User(t)
+	learner, err := learning.Open(w.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(w.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor := database.OnBehalfOf(u.ID)
+	own, err := v.Keys(t.Context(), actor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{} // topic ids by name
+	var memory ai.Learned
+	correct := func(d vaulttest.Document, text []byte, from, to string) {
+		t.Helper()
+		set(t, u, d.ID, to)
+		ids[to] = dbtest.Query1[string](t, w.DB, `SELECT topic_id::text FROM documents WHERE id = $1`, d.ID.String())
+		memory.Apply(ai.Learn(ai.Features(string(text), d.Language, own.LearnToken), ids[from], ids[to]))
+	}
+	var papers []vaulttest.Document
+	for n := range 6 {
+		text := letter(n)
+		if n%2 == 1 {
+			text = other(n)
+		}
+		d := u.Analyzed(t, "a.txt", "text/plain", text)
+		papers = append(papers, d)
+		correct(d, text, "", []string{"Pottery", "Garden", "Clay"}[n%3])
+	}
+	correct(papers[0], letter(0), "Pottery", "Clay")
+	asked := string(letter(9)) + string(other(9)) + "and a word that nobody knows"
+	got, err := learner.Recall(t.Context(), actor, own, asked, "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := memory.Restrict(ai.Features(asked, "en", own.LearnToken))
+	if len(want.Topics) != 3 || !reflect.DeepEqual(got, want) {
+		t.Errorf("recalled %v, want %v", got, want)
+	}
+	consistent(t, w)
 }
