@@ -728,6 +728,57 @@ END;
 ALTER FUNCTION public.login_lookup(in_email text) OWNER TO docuvault_migrate;
 
 --
+-- Name: user_keys; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.user_keys (
+    user_id uuid NOT NULL,
+    number integer NOT NULL,
+    master_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT user_keys_number_check CHECK ((number > 0))
+);
+
+ALTER TABLE ONLY public.user_keys FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.user_keys OWNER TO docuvault_migrate;
+
+--
+-- Name: TABLE user_keys; Type: COMMENT; Schema: public; Owner: docuvault_migrate
+--
+
+COMMENT ON TABLE public.user_keys IS 'the user''s data key, wrapped under a key derived from the master key; deleting the row makes everything sealed unreadable';
+
+
+--
+-- Name: master_keys_in_use(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.master_keys_in_use() RETURNS TABLE(master_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ WITH RECURSIVE k(key) AS (
+          SELECT min(u.master_id) AS min
+            FROM public.user_keys u
+         UNION ALL
+          SELECT ( SELECT min(u.master_id) AS min
+                    FROM public.user_keys u
+                   WHERE (u.master_id > k_1.key)) AS min
+            FROM k k_1
+           WHERE (k_1.key IS NOT NULL)
+         )
+  SELECT k.key
+    FROM k
+   WHERE (k.key IS NOT NULL);
+END;
+
+
+ALTER FUNCTION public.master_keys_in_use() OWNER TO docuvault_migrate;
+
+--
 -- Name: newest_era(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1553,31 +1604,6 @@ ALTER TABLE ONLY public.topics FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.topics OWNER TO docuvault_migrate;
 
 --
--- Name: user_keys; Type: TABLE; Schema: public; Owner: docuvault_migrate
---
-
-CREATE TABLE public.user_keys (
-    user_id uuid NOT NULL,
-    number integer NOT NULL,
-    master_id text NOT NULL,
-    wrapped bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT user_keys_number_check CHECK ((number > 0))
-);
-
-ALTER TABLE ONLY public.user_keys FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE public.user_keys OWNER TO docuvault_migrate;
-
---
--- Name: TABLE user_keys; Type: COMMENT; Schema: public; Owner: docuvault_migrate
---
-
-COMMENT ON TABLE public.user_keys IS 'the user''s data key, wrapped under a key derived from the master key; deleting the row makes everything sealed unreadable';
-
-
---
 -- Name: river_job; Type: TABLE; Schema: river; Owner: docuvault_migrate
 --
 
@@ -2164,6 +2190,13 @@ CREATE INDEX tokens_search ON public.tokens USING gin (user_id, tsv) WITH (gin_p
 --
 
 CREATE INDEX tokens_version ON public.tokens USING btree (version, document_id) WHERE (part = 0);
+
+
+--
+-- Name: user_keys_master; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX user_keys_master ON public.user_keys USING btree (master_id);
 
 
 --
@@ -3284,6 +3317,35 @@ GRANT ALL ON FUNCTION public.login_lookup(in_email text) TO docuvault_app;
 
 
 --
+-- Name: TABLE user_keys; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.user_keys TO docuvault_app;
+
+
+--
+-- Name: COLUMN user_keys.master_id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(master_id) ON TABLE public.user_keys TO docuvault_app;
+
+
+--
+-- Name: COLUMN user_keys.wrapped; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(wrapped) ON TABLE public.user_keys TO docuvault_app;
+
+
+--
+-- Name: FUNCTION master_keys_in_use(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.master_keys_in_use() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.master_keys_in_use() TO docuvault_app;
+
+
+--
 -- Name: FUNCTION newest_era(); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3693,27 +3755,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.texts TO docuvault_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.topics TO docuvault_app;
-
-
---
--- Name: TABLE user_keys; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT SELECT,INSERT,DELETE ON TABLE public.user_keys TO docuvault_app;
-
-
---
--- Name: COLUMN user_keys.master_id; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT UPDATE(master_id) ON TABLE public.user_keys TO docuvault_app;
-
-
---
--- Name: COLUMN user_keys.wrapped; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT UPDATE(wrapped) ON TABLE public.user_keys TO docuvault_app;
 
 
 --

@@ -33,6 +33,7 @@ type commands struct {
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Verify    verifyCmd    `cmd:"" help:"Check the invariants of a live vault."`
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
+	Keys      keysCmd      `cmd:"" help:"Rotate master keys."`
 	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`
 
 	Version kong.VersionFlag `help:"Print the version and end."`

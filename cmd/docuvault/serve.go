@@ -71,6 +71,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := env.Start(ctx); err != nil {
+		return err
+	}
 	greet(listener.Addr(), parts, time.Since(started))
 
 	ctx, cancel := context.WithCancel(ctx)

@@ -30,6 +30,7 @@ type Env struct {
 	resources map[reflect.Type]any
 	closers   []func() error
 	checks    []namedCheck
+	starts    []Check
 }
 
 // NewEnv makes an Env from environment variables in the form of os.Environ.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Check says whether a resource can do its work: nil, or why not. It is called
@@ -21,6 +22,35 @@ func (e *Env) Ready(name string, check Check) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.checks = append(e.checks, namedCheck{name, check})
+}
+
+// AtStart registers a check that runs once: when all constructors have run,
+// before the first request, message or turn. Its error stops the start, so it
+// is for what only a person can put right; a database that does not answer yet
+// is a matter of [Env.Ready]. It should take one round trip: on Lambda it is
+// part of a cold start.
+func (e *Env) AtStart(check Check) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.starts = append(e.starts, check)
+}
+
+// startTimeout bounds the checks of a start.
+const startTimeout = 3 * time.Second
+
+// Start runs what [Env.AtStart] registered. Hosts call it before they serve.
+func (e *Env) Start(ctx context.Context) error {
+	e.mu.Lock()
+	checks := slices.Clone(e.starts)
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for _, check := range checks {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unready runs all readiness checks side by side and returns the names of

@@ -77,6 +77,15 @@ func NewRing(masters Set, now func() time.Time) *Ring {
 // Format prints no key material, whatever the verb.
 func (r *Ring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "keys.Ring([redacted])") }
 
+// Primary is the id of the master key that new data keys are wrapped under.
+func (r *Ring) Primary() string { return r.masters.Primary().id }
+
+// Has reports whether MASTER_KEYS holds the key of that id.
+func (r *Ring) Has(keyID string) bool {
+	_, ok := r.masters.Find(keyID)
+	return ok
+}
+
 // Wrapped is a user's data key as the table user_keys holds it.
 type Wrapped struct {
 	// MasterID names the master key it is wrapped under.

@@ -158,6 +158,18 @@ func (k Key) conflict(other Key) error {
 	}
 }
 
+// Prepend is the text of a set with a fresh random key in front of it, which is
+// the primary one then. Text that is no set is an error.
+func Prepend(keyID string, set secret.Text) (secret.Text, error) {
+	fresh, err := Generate(keyID)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	all := secret.New(fresh.Reveal() + "," + strings.TrimSpace(set.Reveal()))
+	_, err = ParseSet("keys", all)
+	return all, err
+}
+
 // Generate makes a set of one fresh random key in the form that [ParseSet]
 // reads: what embedded mode writes on its first start.
 func Generate(keyID string) (secret.Text, error) {

@@ -37,7 +37,41 @@ func open(env *host.Env) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{db: db, ring: ring}, nil
+	v := &Vault{db: db, ring: ring}
+	env.AtStart(func(ctx context.Context) error {
+		if err := v.CheckMasterKeys(ctx); errors.Is(err, keys.ErrMasterMissing) {
+			return err
+		}
+		return nil // a database that does not answer is no reason; see below
+	})
+	env.Ready("master_keys", v.CheckMasterKeys)
+	return v, nil
+}
+
+// CheckMasterKeys returns keys.ErrMasterMissing, with the id, if users' data
+// keys are wrapped under a master key that this process does not have: their
+// values would not open. It is one query that reads a row of an index for each
+// key.
+func (v *Vault) CheckMasterKeys(ctx context.Context) error {
+	var missing string
+	err := v.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
+		b.Each(`SELECT master_id FROM master_keys_in_use()`, nil, func(scan func(...any) error) error {
+			var master string
+			err := scan(&master)
+			if err == nil && !v.ring.Has(master) {
+				missing = master
+			}
+			return err
+		})
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("master keys: %w", err)
+	case missing != "":
+		return fmt.Errorf("MASTER_KEYS: the key %q is missing, and users' data keys are still wrapped under it: put it back after the primary one, and remove it when docuvault keys rotate has said that nothing needs it (%w)",
+			missing, keys.ErrMasterMissing)
+	}
+	return nil
 }
 
 // DB is the database behind the vault, for the packages that move documents

@@ -115,6 +115,27 @@ func brokenFunction() host.Function {
 		})}
 }
 
+// refusedFunction has a resource that cannot work.
+func refusedFunction() host.Function {
+	return host.Function{Name: "refused", Trigger: hosthttp.Operation(
+		huma.Operation{OperationID: "refused", Method: "GET", Path: "/refused", Summary: "Refused"},
+		func(env *host.Env) (func(context.Context, *struct{}) (*struct{}, error), error) {
+			env.AtStart(func(context.Context) error { return errors.New("MASTER_KEYS: k1 is missing") })
+			return func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, nil
+		})}
+}
+
+// What a check of the start refuses is never served, wherever it runs.
+func TestACheckOfTheStartRefuses(t *testing.T) {
+	t.Parallel()
+	for _, home := range []string{"PORT=0", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"} {
+		child := childtest.Start(t, "refused", home)
+		if code := child.Exit(t); code != 1 || !strings.Contains(child.Output(), "MASTER_KEYS: k1 is missing") {
+			t.Errorf("%s: exit code %d: %s", home, code, child.Output())
+		}
+	}
+}
+
 func TestMain(m *testing.M) {
 	switch childtest.Program() {
 	case "echo":
@@ -123,6 +144,8 @@ func TestMain(m *testing.M) {
 		hosthttp.Serve(getFunction())
 	case "slow":
 		hosthttp.Serve(slowFunction())
+	case "refused":
+		hosthttp.Serve(refusedFunction())
 	case "broken":
 		hosthttp.Serve(brokenFunction())
 	default:

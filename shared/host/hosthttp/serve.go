@@ -27,6 +27,9 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 	if err != nil {
 		return err
 	}
+	if err := env.Start(ctx); err != nil {
+		return err
+	}
 	if env.Lookup("AWS_LAMBDA_RUNTIME_API") != "" {
 		serveLambda(handler)
 		return nil

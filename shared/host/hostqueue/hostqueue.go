@@ -115,11 +115,17 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 		if err != nil {
 			return fmt.Errorf("function %s: %w", fn.Name, err)
 		}
+		if err := env.Start(ctx); err != nil {
+			return fmt.Errorf("function %s: %w", fn.Name, err)
+		}
 		lambda.Start(batchHandler(handle))
 		return nil
 	}
 	loop, err := consumer.Start(env)
 	if err != nil {
+		return fmt.Errorf("function %s: %w", fn.Name, err)
+	}
+	if err := env.Start(ctx); err != nil {
 		return fmt.Errorf("function %s: %w", fn.Name, err)
 	}
 	env.Log.Info("consuming", "function", fn.Name, "queue", consumer.queue)

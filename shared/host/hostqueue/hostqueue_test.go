@@ -59,6 +59,11 @@ func TestMain(m *testing.M) {
 	switch childtest.Program() {
 	case "worker":
 		hostqueue.Serve(worker())
+	case "refused":
+		hostqueue.Serve(host.Function{Name: "workers-refused", Trigger: hostqueue.Consume("analyze", func(env *host.Env) (queue.Handler, error) {
+			env.AtStart(func(context.Context) error { return errors.New("MASTER_KEYS: k1 is missing") })
+			return func(context.Context, queue.Message) error { return nil }, nil
+		})})
 	case "broken":
 		hostqueue.Serve(host.Function{Name: "workers-broken", Trigger: hostqueue.Consume("analyze", func(*host.Env) (queue.Handler, error) {
 			return nil, errors.New("S3_BUCKET: not set; want the bucket's name")
@@ -67,6 +72,17 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	os.Exit(0)
+}
+
+// What a check of the start refuses takes no message, wherever it runs.
+func TestACheckOfTheStartRefuses(t *testing.T) {
+	t.Parallel()
+	for _, home := range []string{"DATABASE_URL=postgres://docuvault_app:x@127.0.0.1:1/none", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"} {
+		child := childtest.Start(t, "refused", home)
+		if code := child.Exit(t); code != 1 || !strings.Contains(child.Output(), "MASTER_KEYS: k1 is missing") {
+			t.Errorf("%s: exit code %d: %s", home, code, child.Output())
+		}
+	}
 }
 
 // batch is a batch of messages with these bodies; message i has the id "m<i>".

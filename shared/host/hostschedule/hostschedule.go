@@ -168,6 +168,9 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 	if err != nil {
 		return fmt.Errorf("function %s: %w", fn.Name, err)
 	}
+	if err := env.Start(ctx); err != nil {
+		return fmt.Errorf("function %s: %w", fn.Name, err)
+	}
 	if env.Lookup("AWS_LAMBDA_RUNTIME_API") != "" {
 		lambda.Start(eventHandler(once))
 		return nil

@@ -40,11 +40,29 @@ func schedule() host.Function {
 }
 
 func TestMain(m *testing.M) {
-	if childtest.Program() == "schedule" {
+	switch childtest.Program() {
+	case "schedule":
 		hostschedule.Serve(schedule())
+		os.Exit(0)
+	case "refused":
+		hostschedule.Serve(host.Function{Name: "schedules-refused", Trigger: hostschedule.Every(time.Minute, func(env *host.Env) (func(context.Context) error, error) {
+			env.AtStart(func(context.Context) error { return errors.New("MASTER_KEYS: k1 is missing") })
+			return func(context.Context) error { return nil }, nil
+		})})
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// What a check of the start refuses never runs, wherever it is.
+func TestACheckOfTheStartRefuses(t *testing.T) {
+	t.Parallel()
+	for _, home := range []string{"PORT=0", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1"} {
+		child := childtest.Start(t, "refused", home)
+		if code := child.Exit(t); code != 1 || !strings.Contains(child.Output(), "MASTER_KEYS: k1 is missing") {
+			t.Errorf("%s: exit code %d: %s", home, code, child.Output())
+		}
+	}
 }
 
 func TestRunsOnceAndEnds(t *testing.T) {
