@@ -48,10 +48,11 @@ generate: setup ## Write openapi.yaml and db/schema.sql anew
 	go test ./db/migrate -count=1 -run '^TestSchemaFile$$' -update
 
 .PHONY: tools
-tools: setup ## Install the linter, the vulnerability checker and MinIO into the user's cache folder
+tools: setup ## Install the linter, the vulnerability checker, MinIO and Mailpit into the user's cache folder
 	@bash .ci/tool golangci-lint
 	@bash .ci/tool govulncheck
 	@bash .ci/tool minio
+	@bash .ci/tool mailpit
 
 .PHONY: build
 build: setup ## bin/docuvault

@@ -21,6 +21,15 @@ const MinIOVersion = "v0.0.0-20260212201848-7aac2a2c5b7c"
 // (that of .ci/tool); "make tools" puts it there. ErrMissing where it does not
 // lie.
 func MinIOBinary() (string, error) {
+	path, err := tool("minio-"+MinIOVersion, "minio")
+	if err != nil {
+		return "", errors.Join(err, errors.New("make tools builds it, in 4 to 12 minutes"))
+	}
+	return path, nil
+}
+
+// tool is a program in the folder of the project's tools.
+func tool(folder, name string) (string, error) {
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
 		home, err := os.UserHomeDir()
@@ -29,11 +38,7 @@ func MinIOBinary() (string, error) {
 		}
 		cache = filepath.Join(home, ".cache")
 	}
-	path, err := executable(filepath.Join(cache, "docuvault", "tools", "minio-"+MinIOVersion), "minio")
-	if err != nil {
-		return "", errors.Join(err, errors.New("make tools builds it, in 4 to 12 minutes"))
-	}
-	return path, nil
+	return executable(filepath.Join(cache, "docuvault", "tools", folder), name)
 }
 
 // MinIO starts MinIO with its data in dir, or in a folder that goes with it if
