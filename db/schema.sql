@@ -370,6 +370,25 @@ END $$;
 ALTER FUNCTION public.check_session(in_session uuid, in_generation bigint) OWNER TO docuvault_migrate;
 
 --
+-- Name: check_token(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.check_token(in_token uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM api_tokens t JOIN users u ON u.id = t.user_id
+                  WHERE t.id = in_token AND t.user_id = app_user() AND t.expires_at > clock_timestamp() AND u.disabled_at IS NULL) THEN
+    RAISE EXCEPTION 'token ended' USING ERRCODE = 'DV006';
+  END IF;
+  UPDATE api_tokens SET last_used_at = clock_timestamp()
+   WHERE id = in_token AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute');
+END $$;
+
+
+ALTER FUNCTION public.check_token(in_token uuid) OWNER TO docuvault_migrate;
+
+--
 -- Name: compose_tokens(tsvector, tsvector[], uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -658,7 +677,11 @@ CREATE TABLE public.credentials (
     phc text,
     sealed bytea,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_at timestamp with time zone,
+    last_step bigint,
     CONSTRAINT credentials_check CHECK ((((kind = 'password'::text) = (phc IS NOT NULL)) AND ((kind = 'totp'::text) = (sealed IS NOT NULL)))),
+    CONSTRAINT credentials_check1 CHECK (((confirmed_at IS NULL) OR (kind = 'totp'::text))),
+    CONSTRAINT credentials_check2 CHECK (((last_step IS NULL) OR (kind = 'totp'::text))),
     CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['password'::text, 'totp'::text])))
 );
 
@@ -1084,6 +1107,45 @@ END;
 ALTER FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
 
 --
+-- Name: api_tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.api_tokens (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name_sealed bytea NOT NULL,
+    hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT api_tokens_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['upload'::text, 'read'::text, 'write'::text])))
+);
+
+ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.api_tokens OWNER TO docuvault_migrate;
+
+--
+-- Name: token_lookup(bytea); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.token_lookup(in_hash bytea) RETURNS TABLE(token_id uuid, user_id uuid, scopes text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT t.id,
+     t.user_id,
+     t.scopes
+    FROM public.api_tokens t
+   WHERE (t.hash = token_lookup.in_hash);
+END;
+
+
+ALTER FUNCTION public.token_lookup(in_hash bytea) OWNER TO docuvault_migrate;
+
+--
 -- Name: objects; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1175,7 +1237,7 @@ CREATE TABLE public.alerts (
     session_id uuid,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     read_at timestamp with time zone,
-    CONSTRAINT alerts_kind_check CHECK ((kind = ANY (ARRAY['refresh_replayed'::text, 'new_device'::text, 'quota_80'::text, 'quota_95'::text, 'password_changed'::text])))
+    CONSTRAINT alerts_kind_check CHECK ((kind = ANY (ARRAY['refresh_replayed'::text, 'new_device'::text, 'quota_80'::text, 'quota_95'::text, 'password_changed'::text, 'totp_enabled'::text, 'totp_disabled'::text, 'recovery_code_used'::text, 'token_created'::text])))
 );
 
 ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
@@ -1493,6 +1555,21 @@ CREATE TABLE public.rate_limits (
 ALTER TABLE public.rate_limits OWNER TO docuvault_migrate;
 
 --
+-- Name: recovery_codes; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.recovery_codes (
+    user_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    used_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.recovery_codes OWNER TO docuvault_migrate;
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1762,6 +1839,22 @@ ALTER TABLE ONLY public.alerts
 
 
 --
+-- Name: api_tokens api_tokens_hash_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_hash_key UNIQUE (hash);
+
+
+--
+-- Name: api_tokens api_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (id);
+
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1938,6 +2031,14 @@ ALTER TABLE ONLY public.rate_limits
 
 
 --
+-- Name: recovery_codes recovery_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, hash);
+
+
+--
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2085,6 +2186,13 @@ CREATE UNIQUE INDEX alerts_replay_once ON public.alerts USING btree (session_id)
 --
 
 CREATE INDEX alerts_user ON public.alerts USING btree (user_id, id DESC);
+
+
+--
+-- Name: api_tokens_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX api_tokens_user ON public.api_tokens USING btree (user_id, id);
 
 
 --
@@ -2268,6 +2376,14 @@ CREATE TRIGGER documents_guard BEFORE UPDATE ON public.documents FOR EACH ROW EX
 
 ALTER TABLE ONLY public.alerts
     ADD CONSTRAINT alerts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: api_tokens api_tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 
 --
@@ -2455,6 +2571,14 @@ ALTER TABLE ONLY public.quotas
 
 
 --
+-- Name: recovery_codes recovery_codes_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
 -- Name: search_eras search_eras_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2561,6 +2685,12 @@ CREATE POLICY admin_writes ON public.users FOR UPDATE TO docuvault_migrate USING
 ALTER TABLE public.alerts ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: api_tokens; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: audit_log; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2643,6 +2773,13 @@ ALTER TABLE public.objects ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY owner_reads ON public.alerts FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: api_tokens owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.api_tokens FOR SELECT TO docuvault_migrate USING (true);
 
 
 --
@@ -2744,6 +2881,13 @@ CREATE POLICY owner_reads ON public.quotas FOR SELECT TO docuvault_migrate USING
 
 
 --
+-- Name: recovery_codes owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.recovery_codes FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
 -- Name: search_eras owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2806,6 +2950,12 @@ CREATE POLICY owner_reads ON public.users FOR SELECT TO docuvault_migrate USING 
 ALTER TABLE public.quotas ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: recovery_codes; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: search_eras; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2835,6 +2985,13 @@ ALTER TABLE public.tags ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY tenant ON public.alerts USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: api_tokens tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.api_tokens USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -2933,6 +3090,13 @@ CREATE POLICY tenant ON public.objects USING ((user_id = (NULLIF(current_setting
 --
 
 CREATE POLICY tenant ON public.quotas USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: recovery_codes tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.recovery_codes USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -3140,6 +3304,14 @@ GRANT ALL ON FUNCTION public.check_session(in_session uuid, in_generation bigint
 
 
 --
+-- Name: FUNCTION check_token(in_token uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.check_token(in_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.check_token(in_token uuid) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3257,6 +3429,20 @@ GRANT UPDATE(sealed) ON TABLE public.credentials TO docuvault_app;
 --
 
 GRANT UPDATE(updated_at) ON TABLE public.credentials TO docuvault_app;
+
+
+--
+-- Name: COLUMN credentials.confirmed_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(confirmed_at) ON TABLE public.credentials TO docuvault_app;
+
+
+--
+-- Name: COLUMN credentials.last_step; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(last_step) ON TABLE public.credentials TO docuvault_app;
 
 
 --
@@ -3444,6 +3630,28 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tokens TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: TABLE api_tokens; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.api_tokens TO docuvault_app;
+
+
+--
+-- Name: COLUMN api_tokens.last_used_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(last_used_at) ON TABLE public.api_tokens TO docuvault_app;
+
+
+--
+-- Name: FUNCTION token_lookup(in_hash bytea); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.token_lookup(in_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.token_lookup(in_hash bytea) TO docuvault_app;
 
 
 --
@@ -3650,6 +3858,20 @@ GRANT UPDATE(open_uploads) ON TABLE public.quotas TO docuvault_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_limits TO docuvault_app;
+
+
+--
+-- Name: TABLE recovery_codes; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO docuvault_app;
+
+
+--
+-- Name: COLUMN recovery_codes.used_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(used_at) ON TABLE public.recovery_codes TO docuvault_app;
 
 
 --

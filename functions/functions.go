@@ -13,6 +13,7 @@ import (
 	adminusers "docuvault/functions/admin/users"
 	authlogin "docuvault/functions/auth/login"
 	authlogout "docuvault/functions/auth/logout"
+	authpassword "docuvault/functions/auth/password"
 	authreauth "docuvault/functions/auth/reauth"
 	authrefresh "docuvault/functions/auth/refresh"
 	authregister "docuvault/functions/auth/register"
@@ -33,6 +34,11 @@ import (
 	medelete "docuvault/functions/me/delete"
 	meget "docuvault/functions/me/get"
 	mepatch "docuvault/functions/me/patch"
+	merecoverycodes "docuvault/functions/me/recoverycodes"
+	metotp "docuvault/functions/me/totp"
+	metotpconfirm "docuvault/functions/me/totpconfirm"
+	metotpenrol "docuvault/functions/me/totpenrol"
+	metotpremove "docuvault/functions/me/totpremove"
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
 	searchquery "docuvault/functions/search/query"
 	uploadsabort "docuvault/functions/uploads/abort"
@@ -59,6 +65,7 @@ var All = []host.Function{
 	adminusers.Function,
 	authlogin.Function,
 	authlogout.Function,
+	authpassword.Function,
 	authreauth.Function,
 	authrefresh.Function,
 	authregister.Function,
@@ -79,6 +86,11 @@ var All = []host.Function{
 	medelete.Function,
 	meget.Function,
 	mepatch.Function,
+	merecoverycodes.Function,
+	metotp.Function,
+	metotpconfirm.Function,
+	metotpenrol.Function,
+	metotpremove.Function,
 	schedulesreconcile.Function,
 	searchquery.Function,
 	uploadsabort.Function,

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 
 	"docuvault/shared/database"
 	"docuvault/shared/id"
@@ -40,6 +41,14 @@ const (
 	SessionRevoked   Action = "session.revoked"
 	RefreshReplayed  Action = "session.refresh_replayed"
 	Reauthenticated  Action = "session.reauthenticated"
+	PasswordChanged  Action = "password.changed"
+	TOTPEnrolled     Action = "totp.enrolled"
+	TOTPEnabled      Action = "totp.enabled"
+	TOTPDisabled     Action = "totp.disabled"
+	RecoveryMade     Action = "totp.recovery_codes_made"
+	RecoveryUsed     Action = "totp.recovery_code_used"
+	TokenCreated     Action = "token.created"
+	TokenRevoked     Action = "token.revoked"
 	ProfileChanged   Action = "account.changed"
 	AccountDeleted   Action = "account.deleted"
 	AccountErased    Action = "account.erased"
@@ -79,10 +88,18 @@ func (e Entry) Into(ctx context.Context, actor database.Actor, args database.Arg
 	if actor.IsSystem() {
 		by = "system"
 	}
+	more := e.Metadata
+	if !actor.Token().IsNil() { // which of the user's tokens it was
+		more = maps.Clone(more)
+		if more == nil {
+			more = map[string]any{}
+		}
+		more["token"] = actor.Token()
+	}
 	metadata := []byte("{}")
-	if len(e.Metadata) > 0 {
+	if len(more) > 0 {
 		var err error
-		if metadata, err = json.Marshal(e.Metadata); err != nil {
+		if metadata, err = json.Marshal(more); err != nil {
 			panic("audit: metadata of " + string(e.Action) + " does not marshal: " + err.Error())
 		}
 	}

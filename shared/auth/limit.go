@@ -26,6 +26,13 @@ var (
 	limitLoginDevice  = limit{"login.device", 20, 30 * time.Second}
 	limitRegister     = limit{"register.network", 20, 3 * time.Minute}
 	limitReauth       = limit{"reauth.session", 10, time.Minute}
+	limitPassword     = limit{"password.session", 10, time.Minute}
+	// Codes have six digits, three of which count at a time: these are so slow
+	// that a thief of the password needs years. Owners who are kept out by them
+	// have their known device, and recovery codes, which are not counted.
+	limitCodeAccount = limit{"code.account", 10, 10 * time.Minute}
+	limitCodeDevice  = limit{"code.device", 10, 10 * time.Minute}
+	limitCodeSession = limit{"code.session", 10, 10 * time.Minute}
 )
 
 // bucket is one limit for one subject.

@@ -31,8 +31,10 @@ const (
 )
 
 // CheckPassword says whether a new password is acceptable: 8 to 128 characters
-// of valid Unicode, whichever they are, counted after NFC. Otherwise it fails
-// with fault validation_failed, whose detail says what would be right.
+// (code points) of valid Unicode, whichever they are, counted after NFC, and
+// none that many people have. Nothing is cut or trimmed. It is the one rule for
+// every way to set a password. Otherwise it fails with fault validation_failed,
+// whose detail says what would be right.
 func CheckPassword(password secret.Text) error {
 	text := password.Reveal()
 	if len(text) > maxPasswordBytes {
@@ -46,6 +48,9 @@ func CheckPassword(password secret.Text) error {
 		return fault.Newf(fault.ValidationFailed, "Choose a password of at least %d characters.", minPassword)
 	case n > maxPassword:
 		return fault.Newf(fault.ValidationFailed, "Choose a password of at most %d characters.", maxPassword)
+	}
+	if isCommon(norm.NFC.String(text)) {
+		return fault.New(fault.ValidationFailed, "Many people have this password, so it is guessed first. Choose another one.")
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestCheckPassword(t *testing.T) {
 		ok       bool
 	}{
 		"7":                  {"1234567", false},
-		"8":                  {"12345678", true},
+		"8":                  {"8 chars!", true},
 		"only spaces":        {"        ", true},
 		"128":                {strings.Repeat("a", 128), true},
 		"129":                {strings.Repeat("a", 129), false},
@@ -33,6 +33,8 @@ func TestCheckPassword(t *testing.T) {
 		"129 of four bytes":  {strings.Repeat("😀", 129), false},
 		"7 of four bytes":    {strings.Repeat("😀", 7), false},
 		"7 letters, 8 runes": {"abcdefu\u0308", false}, // NFC: ü is one
+		"common":             {"12345678", false},
+		"common, any case":   {"PassWord1", false},
 		"empty":              {"", false},
 		"no UTF-8":           {"1234567\xff", false},
 		"a megabyte":         {strings.Repeat("a", 1<<20), false},

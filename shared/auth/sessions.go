@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"docuvault/shared/account"
@@ -141,7 +142,7 @@ func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Or
 		"user": user, "email": email, "name": account.CleanName(r.DisplayName), "limit": s.cfg.DefaultQuota, "phc": hash,
 		"invite": account.InviteHash(r.Invite.Reveal()),
 	}))
-	signed, err := s.begin(ctx, user, id.New(), origin, func(b *database.Batch) {
+	signed, err := s.begin(ctx, user, id.New(), origin, open, func(b *database.Batch) {
 		if s.cfg.Registration == "invite" {
 			b.Exec(`SELECT redeem_invite(@invite, @email)`, args)
 		}
@@ -158,10 +159,30 @@ func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Or
 
 var errCredentials = fault.New(fault.InvalidCredentials, "Email or password is wrong.")
 
-// Login checks a password and begins a session. Unknown accounts cost what
-// known ones cost, and answer the same. known is the device cookie, if any. It
-// returns fault.InvalidCredentials and fault.RateLimited.
-func (s *Sessions) Login(ctx context.Context, address string, password, known secret.Text, origin audit.Origin) (Signed, error) {
+// Logins begins sessions for a password and, where there is one, the code of a
+// second factor.
+type Logins struct {
+	*Sessions
+	factor *Factor
+}
+
+// OpenLogins returns the Env's one Logins.
+func OpenLogins(env *host.Env) (*Logins, error) {
+	return host.Resource(env, func(env *host.Env) (*Logins, error) {
+		sessions, err := OpenSessions(env)
+		if err != nil {
+			return nil, err
+		}
+		factor, err := OpenFactor(env)
+		return &Logins{Sessions: sessions, factor: factor}, err
+	})
+}
+
+// Login checks a password and, where the account has a second factor, a code,
+// and begins a session. Unknown accounts cost what known ones cost, and answer
+// the same. known is the device cookie, if any. It returns
+// fault.InvalidCredentials, fault.TOTPRequired and fault.RateLimited.
+func (s *Logins) Login(ctx context.Context, address string, password, code, known secret.Text, origin audit.Origin) (Signed, error) {
 	email, err := account.NormalEmail(address)
 	if err != nil {
 		email = "" // no account: the same work, the same answer
@@ -176,9 +197,10 @@ func (s *Sessions) Login(ctx context.Context, address string, password, known se
 		return Signed{}, fmt.Errorf("look up account: %w", err)
 	}
 	buckets := []bucket{{limitLoginAccount, email + "\x00" + origin.Network}, {limitLoginNetwork, origin.Network}}
-	device := id.New()
+	device, codes := id.New(), bucket{limitCodeAccount, user.String()}
 	if d, ok := s.codec.ParseDevice(known); ok && found && d.User == user {
 		device, buckets = d.ID, []bucket{{limitLoginDevice, d.ID.String()}}
+		codes = bucket{limitCodeDevice, d.ID.String()}
 	}
 	if err := spend(ctx, s.db, buckets...); err != nil {
 		return Signed{}, err
@@ -196,19 +218,48 @@ func (s *Sessions) Login(ctx context.Context, address string, password, known se
 	case !ok || disabled:
 		return Signed{}, errCredentials
 	}
+	proven, err := s.factor.prove(ctx, database.OnBehalfOf(user), code, codes)
+	if err != nil {
+		return Signed{}, err
+	}
 	var renewed string
 	if rehash {
 		if renewed, err = s.hasher.Hash(ctx, password); err != nil {
 			return Signed{}, err
 		}
 	}
-	return s.begin(ctx, user, device, origin, func(b *database.Batch) {
+	args := proven.into(database.Args{"phcs": []string{phc, renewed}})
+	signed, err := s.begin(ctx, user, device, origin, gate{with: stillProven, used: recoveryUsed, args: args}, func(b *database.Batch) {
+		// A password that is changed just now waits for us, and then ends this
+		// session with the others; or we wait for it, and find another hash.
+		b.Exec(`SELECT FROM credentials WHERE user_id = app_user() AND kind = 'password' FOR UPDATE`, nil)
 		if renewed != "" {
 			b.Exec(`UPDATE credentials SET phc = @new, updated_at = clock_timestamp() WHERE user_id = app_user() AND kind = 'password' AND phc = @old`,
 				database.Args{"new": renewed, "old": phc})
 		}
 	})
+	if errors.Is(err, database.ErrNoRows) {
+		if proven.step != nil || proven.recovery != nil {
+			return Signed{}, errCodeWrong
+		}
+		return Signed{}, errCredentials
+	}
+	return signed, err
 }
+
+// gate is what a session is made for: with is a list of common table
+// expressions that ends in one called "gate", which has a row if it may be made.
+type gate struct {
+	with, used string
+	args       database.Args
+}
+
+// open is the gate of a new account, which has just been made.
+var open = gate{with: `gate AS (SELECT)`, used: `NULL`}
+
+const stillProven = spendProof + `,
+  gate AS (SELECT FROM proof WHERE EXISTS (SELECT FROM credentials
+    WHERE user_id = app_user() AND kind = 'password' AND phc = ANY (@phcs::text[])))`
 
 // byPerson marks an entry as a person's own act, which it is though there is no
 // session yet.
@@ -219,20 +270,21 @@ func byPerson(args database.Args) database.Args {
 
 // begin inserts a session, after the statements of before, and makes its
 // tokens.
-func (s *Sessions) begin(ctx context.Context, user, device id.ID, origin audit.Origin, before func(b *database.Batch)) (Signed, error) {
+func (s *Sessions) begin(ctx context.Context, user, device id.ID, origin audit.Origin, g gate, before func(b *database.Batch)) (Signed, error) {
 	session := id.New()
 	actor := database.OnBehalfOf(user)
 	entry := audit.Entry{Action: audit.LoggedIn, Target: session}
 	args := byPerson(entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
 		"session": session, "device": origin.Device, "network": origin.Network, "max": SessionMax, "idle": SessionIdle,
 	}))
+	maps.Copy(args, g.args)
 	var signed Signed
 	var authTime time.Time
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
 		before(b)
-		b.One(`WITH made AS (INSERT INTO sessions (id, user_id, device, network, expires_at, idle_timeout)
-		         VALUES (@session, app_user(), @device, @network, clock_timestamp() + @max, @idle) RETURNING auth_time)
-		       SELECT auth_time, `+audit.Call+` FROM made`, args, &authTime, nil)
+		b.One(`WITH `+g.with+`, made AS (INSERT INTO sessions (id, user_id, device, network, expires_at, idle_timeout)
+		         SELECT @session, app_user(), @device, @network, clock_timestamp() + @max::interval, @idle::interval FROM gate RETURNING auth_time)
+		       SELECT auth_time, `+audit.Call+`, `+g.used+` FROM made`, args, &authTime, nil, nil)
 		account.Read(b, &signed.Account)
 	})
 	if err != nil {

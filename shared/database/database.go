@@ -115,6 +115,7 @@ func (d *DB) Close() error {
 type Actor struct {
 	user, session id.ID
 	generation    int64
+	token         id.ID
 	fresh         bool
 }
 
@@ -123,6 +124,10 @@ type Actor struct {
 func SignedIn(user, session id.ID, generation int64) Actor {
 	return Actor{user: user, session: session, generation: generation}
 }
+
+// ByToken is a user by an API token, which is checked in the batch itself, as a
+// session is.
+func ByToken(user, token id.ID) Actor { return Actor{user: user, token: token} }
 
 // OnBehalfOf is the system at work on one user's rows: a worker, an event, a
 // new account. There is no session to check.
@@ -141,8 +146,11 @@ func (a Actor) User() id.ID { return a.user }
 // Session is the acting session; Nil for the system.
 func (a Actor) Session() id.ID { return a.session }
 
-// IsSystem reports whether no person's session is behind the Actor.
-func (a Actor) IsSystem() bool { return a.session.IsNil() }
+// Token is the API token that acts; Nil for a session and for the system.
+func (a Actor) Token() id.ID { return a.token }
+
+// IsSystem reports whether no person's session or token is behind the Actor.
+func (a Actor) IsSystem() bool { return a.session.IsNil() && a.token.IsNil() }
 
 // Do runs the statements that queue adds as one transaction for actor. When it
 // returns nil or [ErrNoRows], they are committed; otherwise nothing is.
@@ -161,6 +169,12 @@ func (d *DB) Do(ctx context.Context, actor Actor, queue func(b *Batch)) error {
 		if actor.fresh {
 			b.inner.Queue(`SELECT check_reauth($1::uuid)`, actor.session)
 		}
+	}
+	if !actor.token.IsNil() {
+		if actor.fresh { // a token proves no password, ever
+			return fault.New(fault.Forbidden, "An API token may not do this. Sign in.")
+		}
+		b.inner.Queue(`SELECT check_token($1::uuid)`, actor.token)
 	}
 	queue(b)
 	// Close is the commit: a deferred constraint fails there, after rows were read.

@@ -27,6 +27,8 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.LastAdmin, "This is the last administrator. Make another one first.")
 	case "DV011":
 		return fault.New(fault.InviteInvalid, "This invitation is not valid: unknown, used, expired, or for another address. Ask for a new one.")
+	case "DV006":
+		return fault.New(fault.Unauthenticated, "This API token has ended. Make a new one.")
 	case "DV404":
 		return fault.New(fault.NotFound, "There is no such document.")
 	case "DV409":

@@ -133,6 +133,8 @@ func seed(t *testing.T, d *dbtest.Database) id.ID {
 	document, owner := id.New().String(), me.String()
 	for _, sql := range []string{
 		`INSERT INTO credentials (user_id, kind, phc) VALUES ($1, 'password', 'x')`,
+		`INSERT INTO recovery_codes (user_id, hash) VALUES ($1, 'x')`,
+		`INSERT INTO api_tokens (id, user_id, name_sealed, hash, scopes, expires_at) VALUES (gen_random_uuid(), $1, 'x', sha256($1::uuid::text::bytea), '{read}', now())`,
 		`INSERT INTO user_keys (user_id, number, master_id, wrapped) VALUES ($1, 1, 'k', 'x')`,
 		`INSERT INTO erasures (user_id) VALUES ($1)`,
 		`INSERT INTO alerts (id, user_id, kind) VALUES (gen_random_uuid(), $1, 'quota_80')`,

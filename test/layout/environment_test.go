@@ -31,7 +31,7 @@ var mayHave = map[string]func(name string) bool{
 	"STORAGE_EVENT_TOKEN": oneOf("events-storage"),
 	"MASTER_KEYS": func(name string) bool {
 		area, _, _ := strings.Cut(name, "-")
-		return area != "events" && (area != "auth" || name == "auth-login" || name == "auth-register")
+		return area != "events" && (area != "auth" || name == "auth-login" || name == "auth-reauth")
 	},
 }
 

@@ -18,7 +18,7 @@ import (
 var Function = host.Function{Name: "auth-login", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "auth-login", Method: http.MethodPost, Path: "/v1/auth/login",
 	Summary: "Sign in", Tags: []string{"auth"},
-	Description: "401 invalid_credentials for an unknown address, a wrong password and a disabled account alike; 429 rate_limited with retry_after in seconds.",
+	Description: "401 invalid_credentials for an unknown address, a wrong password and a disabled account alike; 401 totp_required once the password is right and the account has a second factor; 429 rate_limited with retry_after in seconds.",
 	Errors:      []int{401, 422, 429},
 }, New)}
 
@@ -30,18 +30,18 @@ type Input struct {
 	Body struct {
 		Email    string      `json:"email" maxLength:"320"`
 		Password secret.Text `json:"password" format:"password" writeOnly:"true" maxLength:"512"`
-		TOTPCode secret.Text `json:"totp_code,omitempty" writeOnly:"true" maxLength:"20" doc:"For accounts with a second factor."`
+		TOTPCode secret.Text `json:"totp_code,omitempty" writeOnly:"true" maxLength:"64" doc:"For accounts with a second factor: the app's code, or a recovery code."`
 	}
 }
 
 // New builds the handler.
 func New(env *host.Env) (func(context.Context, *Input) (*auth.Answer, error), error) {
-	sessions, err := auth.OpenSessions(env)
+	sessions, err := auth.OpenLogins(env)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*auth.Answer, error) {
-		signed, err := sessions.Login(ctx, in.Body.Email, in.Body.Password, in.Device(ctx), auth.OriginOf(ctx, in.UserAgent))
+		signed, err := sessions.Login(ctx, in.Body.Email, in.Body.Password, in.Body.TOTPCode, in.Device(ctx), auth.OriginOf(ctx, in.UserAgent))
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ import (
 var Function = host.Function{Name: "auth-reauth", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "auth-reauth", Method: http.MethodPost, Path: "/v1/auth/reauth",
 	Summary: "Confirm the password", Tags: []string{"auth"},
-	Description:   "Proves the password for this session, for 10 minutes. 401 invalid_credentials if it is wrong.",
+	Description:   "Proves the password for this session, for 10 minutes. 401 invalid_credentials if it is wrong, 401 totp_required if the account has a second factor and totp_code is missing.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 422, 429},
 }, New, auth.Required)}
@@ -27,7 +27,7 @@ var Function = host.Function{Name: "auth-reauth", Trigger: hosthttp.Operation(hu
 type Input struct {
 	Body struct {
 		Password secret.Text `json:"password" format:"password" writeOnly:"true" maxLength:"512"`
-		TOTPCode secret.Text `json:"totp_code,omitempty" writeOnly:"true" maxLength:"20" doc:"For accounts with a second factor."`
+		TOTPCode secret.Text `json:"totp_code,omitempty" writeOnly:"true" maxLength:"64" doc:"For accounts with a second factor: the app's code, or a recovery code."`
 	}
 }
 
@@ -38,6 +38,6 @@ func New(env *host.Env) (func(context.Context, *Input) (*struct{}, error), error
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*struct{}, error) {
-		return nil, prover.Reauthenticate(ctx, auth.Actor(ctx), in.Body.Password)
+		return nil, prover.Reauthenticate(ctx, auth.Actor(ctx), in.Body.Password, in.Body.TOTPCode)
 	}, nil
 }

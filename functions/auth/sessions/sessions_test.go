@@ -26,13 +26,13 @@ func open(t *testing.T) *authtest.Vault {
 // again is one more session of an account.
 func again(t *testing.T, v *authtest.Vault, email, userAgent string) *authtest.Client {
 	t.Helper()
-	s, err := auth.OpenSessions(v.Env)
+	s, err := auth.OpenLogins(v.Env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	origin := auth.OriginOf(t.Context(), userAgent)
 	origin.Network = "2001:db8:1::/48"
-	signed, err := s.Login(t.Context(), email, secret.New(authtest.Password), secret.Text{}, origin)
+	signed, err := s.Login(t.Context(), email, secret.New(authtest.Password), secret.Text{}, secret.Text{}, origin)
 	if err != nil {
 		t.Fatal(err)
 	}

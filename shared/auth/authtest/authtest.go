@@ -138,7 +138,13 @@ func (c *Client) Register(t testing.TB, email string) hosttest.Answer {
 // Login signs in over POST /v1/auth/login.
 func (c *Client) Login(t testing.TB, email, password string) hosttest.Answer {
 	t.Helper()
-	return c.signIn(t, http.StatusOK, "/v1/auth/login", map[string]string{"email": email, "password": password})
+	return c.LoginWith(t, email, password, "")
+}
+
+// LoginWith signs in with the code of a second factor.
+func (c *Client) LoginWith(t testing.TB, email, password, code string) hosttest.Answer {
+	t.Helper()
+	return c.signIn(t, http.StatusOK, "/v1/auth/login", map[string]string{"email": email, "password": password, "totp_code": code})
 }
 
 // Refresh exchanges the refresh cookie over POST /v1/auth/refresh.
