@@ -52,8 +52,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	report, err := run(ctx, &bench{quick: *quick, profile: *profile, log: os.Stderr}, *only)
-	if err == nil {
-		err = report.write(*out, os.Stdout)
+	// What was measured before something went wrong is worth keeping.
+	if len(report.Results) > 0 {
+		err = errors.Join(err, report.write(*out, os.Stdout))
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
