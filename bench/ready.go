@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"docuvault/functions"
+	"docuvault/shared/host/hostqueue"
 	"docuvault/shared/id"
-	"docuvault/shared/job"
 	"docuvault/shared/queue"
 	"docuvault/shared/secret"
 	"docuvault/test/servers"
@@ -45,11 +46,22 @@ func notificationToReady(ctx context.Context, b *bench) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := queues.EnsureQueues(ctx, job.UploadComplete, job.Analyze, job.Purge); err != nil {
+	if err := queues.EnsureQueues(ctx, queueNames()...); err != nil {
 		return nil, err
 	}
 	more, err := readyWith(ctx, b, store, "sqs", vars)
 	return append(figures, more...), err
+}
+
+// queueNames are those that the workers consume.
+func queueNames() []string {
+	var names []string
+	for _, fn := range functions.All {
+		if consumer, ok := fn.Trigger.(*hostqueue.Consumer); ok {
+			names = append(names, consumer.Source())
+		}
+	}
+	return names
 }
 
 func firstLine(err error) string {
@@ -84,7 +96,7 @@ func readyWith(ctx context.Context, b *bench, store *servers.Server, driver stri
 	if err != nil {
 		return nil, err
 	}
-	many, err := v.arrive(ctx, users, store, pick(b, 4000, 50))
+	many, err := v.arrive(ctx, users, store, pick(b, 2000, 50))
 	if err != nil {
 		return nil, err
 	}
