@@ -97,7 +97,7 @@ func (r Report) write(dir string, out io.Writer) error {
 	if _, err := io.WriteString(out, text); err != nil || r.Quick {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // G301: published figures
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	content, err := json.MarshalIndent(r, "", "  ")
@@ -105,10 +105,10 @@ func (r Report) write(dir string, out io.Writer) error {
 		return err
 	}
 	name := fmt.Sprintf("%s-%s-%s-%dcpu.json", r.At.Format("2006-01-02-1504"), r.Machine.OS, r.Machine.Arch, r.Machine.CPUs)
-	if err := os.WriteFile(filepath.Join(dir, name), append(content, '\n'), 0o644); err != nil { //nolint:gosec // G306: published figures
+	if err := os.WriteFile(filepath.Join(dir, name), append(content, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "latest.md"), []byte(text), 0o644) //nolint:gosec // G306: published figures
+	return os.WriteFile(filepath.Join(dir, "latest.md"), []byte(text), 0o644)
 }
 
 func (r Report) markdown() string {

@@ -69,11 +69,9 @@ func (w *wholes) small(ctx context.Context) ([]Figure, error) {
 	const size = 1 << 20
 	clients := len(w.users)
 	var up, down, rawUp, rawDown, upRatio, downRatio []float64
-	n := pick(w.b, 200, 8)
 	for round := range pick(w.b, 4, 2) {
-		if round == 0 {
-			n = 8 // to warm up
-		} else {
+		n := 8 // to warm up
+		if round > 0 {
 			n = pick(w.b, 200, 8)
 		}
 		raw, puts, gets, err := w.signed(ctx, fmt.Sprintf("raw/%d", round), n, size)
