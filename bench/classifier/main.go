@@ -40,8 +40,11 @@ import (
 	"docuvault/shared/secret"
 )
 
-// testDocuments are asked for, of each topic.
-const testDocuments = 50
+const (
+	testDocuments = 50 // that are asked for, of each topic
+	// The splits 0 and 1 are those that the constants of ai were chosen on.
+	firstSeed = 2
+)
 
 func main() {
 	if err := run(context.Background(), os.Stdout); err != nil {
@@ -98,7 +101,7 @@ type report struct {
 func run(ctx context.Context, w io.Writer) error {
 	data := flag.String("data", "", "a CSV file with the columns text and label")
 	labels := flag.String("labels", "5,20,100", "how many documents of each topic are learned")
-	seeds := flag.Int("seeds", 3, "how many splits are measured")
+	seeds := flag.Int("seeds", 3, "how many splits are measured; those the classifier was tuned on are not among them")
 	out := flag.String("out", "", "where the figures go as JSON")
 	flag.Parse()
 	var counts []int
@@ -168,6 +171,7 @@ func measure(ctx context.Context, all []document, n, seeds int, py *python) (res
 	var mlp side
 	topics := 0
 	for seed := range uint64(seeds) {
+		seed += firstSeed
 		s, err := splitOf(all, n, seed)
 		if err != nil {
 			return row, 0, err

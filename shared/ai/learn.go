@@ -99,7 +99,7 @@ func head(text string) string {
 }
 
 // telling reports whether a token may tell one topic from another: words of
-// three letters and more, and numbers that look like an account or a customer,
+// two letters and more, and numbers that look like an account or a customer,
 // not amounts, years, dates and times, which differ each month.
 func telling(w lexeme.Word) bool {
 	digits, others := 0, 0
@@ -116,7 +116,7 @@ func telling(w lexeme.Word) bool {
 		}
 	}
 	if digits == 0 {
-		return others >= 3
+		return others >= 2
 	}
 	if w.Part {
 		return false // the whole number counts
@@ -280,12 +280,14 @@ func matchLearned(learned Learned, features []feature, keyed []string, commonnes
 // Topics that have several corrections are told apart by a multinomial naive
 // Bayes over the words that any of them has. Each topic's word frequencies are
 // mixed with those of all (Dirichlet smoothing), which is what makes five
-// documents enough; a word weighs more the fewer documents have it, and the more
-// often it stands in this one. The constants were chosen on one split of the
-// data that bench/classifier names, and measured on others.
+// documents enough; a word weighs more the fewer documents have it, the more of
+// them are of few topics, and the more often it stands in this one. The
+// constants were chosen on two splits of the data that bench/classifier names,
+// and measured on others.
 const (
-	smoothing = 4000.0 // how many words of all documents are mixed into those of a topic
+	smoothing = 8000.0 // how many words of all documents are mixed into those of a topic
 	unseen    = 0.5    // documents that are added, so that a word of all is not worth nothing
+	doubt     = 1.0    // documents for each topic that are added before a word tells topics apart
 )
 
 // tellApart sets apart and known of the matches. It says nothing about fewer
@@ -302,7 +304,7 @@ func tellApart(learned Learned, matches map[string]match, features []feature, ke
 			seen++
 			// Two statements may see two moments: never below zero.
 			rare := max(0, math.Log((documents+1)/(n+unseen)))
-			weights[i] = math.Sqrt(rare) * (1 + math.Log(float64(features[i].times)))
+			weights[i] = math.Sqrt(rare*tells(learned, keyed[i], n, documents)) * (1 + math.Log(float64(features[i].times)))
 		}
 	}
 	if seen == 0 || size <= 0 || len(matches) < 2 {
@@ -330,4 +332,22 @@ func tellApart(learned Learned, matches map[string]match, features []feature, ke
 		m.known = seen / float64(len(features))
 		matches[id] = m
 	}
+}
+
+// tells is how far the documents that have a word are of other topics than
+// documents are at large: 0 for not at all (and a little more, so that nothing
+// is forgotten), 1 for all of one topic among many equal ones. It is a relative
+// entropy.
+func tells(learned Learned, token string, having, documents float64) float64 {
+	topics := float64(len(learned.Topics))
+	sum := 0.01 * math.Log(topics)
+	for _, c := range learned.Topics {
+		share := float64(c.Documents) / documents
+		if share <= 0 {
+			continue
+		}
+		here := (float64(c.Tokens[token]) + doubt*topics*share) / (having + doubt*topics)
+		sum += max(here*math.Log(here/share), -1)
+	}
+	return max(0, sum) / math.Log(topics)
 }
