@@ -18,8 +18,9 @@ import (
 
 type verifyCmd struct {
 	operator
-	JSON   bool `help:"Print the report as JSON."`
-	Strict bool `help:"Also count what time or an operator may explain: rows that are due just now, young objects without a row, accounts above their limit. For a vault at rest."`
+	JSON   bool   `help:"Print the report as JSON."`
+	Strict bool   `help:"Also count what time or an operator may explain: rows that are due just now, young objects without a row, accounts above their limit. For a vault at rest."`
+	State  string `placeholder:"FILE" help:"Keep in this file how far the check has come. Called again after it was killed, it continues there; at the end the file is removed."`
 }
 
 // Help is shown by verify --help.
@@ -64,7 +65,7 @@ func (c *verifyCmd) Run(ctx context.Context, s streams) error {
 // names; what neither does is left out.
 func (c *verifyCmd) options() (verify.Options, error) {
 	vars := embedded.Environment(os.Environ())
-	o := verify.Options{Strict: c.Strict}
+	o := verify.Options{Strict: c.Strict, State: c.State}
 	var err error
 	if o.Owner, err = c.dsn(); err != nil {
 		return o, err

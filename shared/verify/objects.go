@@ -41,41 +41,54 @@ func (r *run) objects(ctx context.Context, i *Invariant) error {
 			return err
 		}
 	}
-	var rows, unhashed atomic.Int64
-	err := r.rowsToObjects(ctx, i, r.Store.Documents, &rows, &unhashed,
-		`SELECT user_id, id, object_key, size, sha256 FROM documents WHERE status IN `+needs+` AND `+kept+` ORDER BY object_key`,
-		`SELECT EXISTS (SELECT FROM documents WHERE object_key = @key AND status IN `+needs+` AND `+kept+`)`)
-	if err != nil {
-		return err
-	}
-	err = r.rowsToObjects(ctx, i, r.Store.Derived, &rows, nil,
-		`SELECT user_id, document_id, key, size, NULL::bytea FROM objects WHERE `+kept+` ORDER BY key`,
-		`SELECT EXISTS (SELECT FROM objects WHERE key = @key AND `+kept+`)`)
-	if err != nil {
-		return err
-	}
-	var listed, young int64
 	for _, b := range []struct {
-		bucket storage.Backend
-		rows   string
+		name    string
+		bucket  storage.Backend
+		rows    string // those after a key, in the order of keys
+		still   string // whether a row still needs its object
+		unknown string // which keys no row has
 	}{
-		{r.Store.Documents, `SELECT k.key FROM unnest(@keys::text[]) k(key) WHERE NOT EXISTS (SELECT FROM documents d WHERE d.object_key = k.key)`},
-		{r.Store.Derived, `SELECT k.key FROM unnest(@keys::text[]) k(key) WHERE NOT EXISTS (SELECT FROM objects o WHERE o.key = k.key)`},
+		{"documents", r.Store.Documents,
+			`SELECT user_id, id, object_key, size, sha256 FROM documents WHERE object_key > @after AND status IN ` + needs + ` AND ` + kept + ` ORDER BY object_key LIMIT @page`,
+			`SELECT EXISTS (SELECT FROM documents WHERE object_key = @key AND status IN ` + needs + ` AND ` + kept + `)`,
+			`SELECT k.key FROM unnest(@keys::text[]) k(key) WHERE NOT EXISTS (SELECT FROM documents d WHERE d.object_key = k.key)`},
+		{"derived", r.Store.Derived,
+			`SELECT user_id, document_id, key, size, NULL::bytea FROM objects WHERE key > @after AND ` + kept + ` ORDER BY key LIMIT @page`,
+			`SELECT EXISTS (SELECT FROM objects WHERE key = @key AND ` + kept + `)`,
+			`SELECT k.key FROM unnest(@keys::text[]) k(key) WHERE NOT EXISTS (SELECT FROM objects o WHERE o.key = k.key)`},
 	} {
-		if err := r.objectsToRows(ctx, i, b.bucket, b.rows, &listed, &young); err != nil {
+		err := r.step("rows of "+b.name, func(after []string) error {
+			return r.rowsToObjects(ctx, i, b.bucket, b.rows, b.still, after)
+		})
+		if err != nil {
+			return err
+		}
+		err = r.step("objects of "+b.name, func(after []string) error {
+			return r.objectsToRows(ctx, i, b.bucket, b.unknown, after)
+		})
+		if err != nil {
 			return err
 		}
 	}
-	i.Checked = fmt.Sprintf("%s that need an object, %s", plural(rows.Load(), "row"), plural(listed, "object"))
+	n := r.at.Counts
+	i.Checked = fmt.Sprintf("%s that need an object, %s", plural(n[rowCount], "row"), plural(n[objectCount], "object"))
 	i.note("size and checksum are those that storage keeps; the bytes are not read again")
-	if n := unhashed.Load(); n > 0 {
+	if n := n[unhashedCount]; n > 0 {
 		i.note("%s without a checksum in storage: only the size was compared", plural(n, "object"))
 	}
-	if young > 0 {
-		i.note("%s without a row, of uploads that have ended less than a day ago; the reconciler removes them", plural(young, "object"))
+	if n := n[youngCount]; n > 0 {
+		i.note("%s without a row, of uploads that have ended less than a day ago; the reconciler removes them", plural(n, "object"))
 	}
 	return nil
 }
+
+// What is counted on the way, by its name in the state file.
+const (
+	rowCount      = "rows"
+	objectCount   = "objects"
+	unhashedCount = "objects without checksum"
+	youngCount    = "young objects"
+)
 
 // wanted is a row that needs its object.
 type wanted struct {
@@ -85,14 +98,41 @@ type wanted struct {
 	sha            []byte
 }
 
-// rowsToObjects asks storage for the object of every row, several at a time.
-// still is asked again about a row whose object is not there: it may have been
-// deleted meanwhile.
-func (r *run) rowsToObjects(ctx context.Context, i *Invariant, bucket storage.Backend, rows, unhashed *atomic.Int64, all, still string) error {
+// rowsToObjects asks storage for the object of every row, page by page.
+func (r *run) rowsToObjects(ctx context.Context, i *Invariant, bucket storage.Backend, sql, still string, after []string) error {
+	last := ""
+	if len(after) == 1 {
+		last = after[0]
+	}
+	for {
+		var rows []wanted
+		err := r.each(ctx, sql, pgx.NamedArgs{"after": last, "page": page}, func(scan func(...any) error) error {
+			var w wanted
+			err := scan(&w.user, &w.document, &w.key, &w.size, &w.sha)
+			rows = append(rows, w)
+			return err
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := r.stat(ctx, i, bucket, still, rows); err != nil {
+			return err
+		}
+		r.at.Counts[rowCount] += int64(len(rows))
+		last = rows[len(rows)-1].key
+		if err := r.mark(last); err != nil {
+			return err
+		}
+	}
+}
+
+// stat asks storage for the objects of a page of rows, several at a time. still
+// is asked again about a row whose object is not there: it may have been deleted
+// meanwhile.
+func (r *run) stat(ctx context.Context, i *Invariant, bucket storage.Backend, still string, rows []wanted) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	work := make(chan wanted)
-	var mu sync.Mutex
+	var mu sync.Mutex // of the report
 	problem := func(code string, w wanted, detail string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -114,72 +154,68 @@ func (r *run) rowsToObjects(ctx context.Context, i *Invariant, bucket storage.Ba
 		case info.Size != w.size:
 			problem("object_size_differs", w, fmt.Sprintf("%d bytes in storage, %d announced", info.Size, w.size))
 		case w.sha != nil && info.SHA256 == nil:
-			unhashed.Add(1)
+			mu.Lock()
+			defer mu.Unlock()
+			r.at.Counts[unhashedCount]++
 		case w.sha != nil && !bytes.Equal(info.SHA256, w.sha):
 			problem("object_checksum_differs", w, "")
 		}
 		return nil
 	}
+	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range stats {
 		workers.Go(func() {
-			for w := range work {
-				if err := look(w); err != nil {
+			for ctx.Err() == nil {
+				n := next.Add(1) - 1
+				if n >= int64(len(rows)) {
+					return
+				}
+				if err := look(rows[n]); err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
-	err := r.each(ctx, all, nil, func(scan func(...any) error) error {
-		var w wanted
-		if err := scan(&w.user, &w.document, &w.key, &w.size, &w.sha); err != nil {
-			return err
-		}
-		rows.Add(1)
-		select {
-		case work <- w:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	})
-	close(work)
 	workers.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
+	return context.Cause(ctx)
 }
 
 // objectsToRows lists a bucket and looks for the row of every object.
-func (r *run) objectsToRows(ctx context.Context, i *Invariant, bucket storage.Backend, unknown string, listed, young *int64) error {
+func (r *run) objectsToRows(ctx context.Context, i *Invariant, bucket storage.Backend, unknown string, after []string) error {
 	lister, err := storage.As[storage.Lister](bucket)
 	if err != nil {
 		return err
 	}
+	first := ""
+	if len(after) == 1 {
+		first = after[0]
+	}
 	batch := make(map[string]storage.Info, page)
+	last := first
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
+		n := len(batch)
 		orphans, err := r.orphans(ctx, unknown, batch)
 		clear(batch)
 		if err != nil {
 			return err
 		}
 		for _, o := range orphans {
-			if err := r.orphan(ctx, i, bucket, o, young); err != nil {
+			if err := r.orphan(ctx, i, bucket, o); err != nil {
 				return err
 			}
 		}
-		return nil
+		r.at.Counts[objectCount] += int64(n)
+		return r.mark(last)
 	}
-	for info, err := range lister.List(ctx, "", "") {
+	for info, err := range lister.List(ctx, "", first) {
 		if err != nil {
 			return err
 		}
-		*listed++
-		batch[info.Key] = info
+		batch[info.Key], last = info, info.Key
 		if len(batch) == page {
 			if err := flush(); err != nil {
 				return err
@@ -247,7 +283,7 @@ func (r *run) orphans(ctx context.Context, unknown string, batch map[string]stor
 // on their way, so a young object of one that has begun is only a note. One
 // that was there before its document was purged is a delete that did not
 // happen, however young.
-func (r *run) orphan(ctx context.Context, i *Invariant, bucket storage.Backend, o orphan, young *int64) error {
+func (r *run) orphan(ctx context.Context, i *Invariant, bucket storage.Backend, o orphan) error {
 	if _, err := bucket.Stat(ctx, o.Key); err != nil {
 		if errors.Is(err, storage.ErrNotFound) {
 			return nil // it went while we looked
@@ -266,7 +302,7 @@ func (r *run) orphan(ctx context.Context, i *Invariant, bucket storage.Backend, 
 		p.Code = "acknowledged_delete_readable"
 		r.by[4].found(p)
 	case o.begun && r.Now().Sub(o.Modified) < r.grace():
-		*young++
+		r.at.Counts[youngCount]++
 	default:
 		i.found(p)
 	}

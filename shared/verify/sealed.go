@@ -38,15 +38,16 @@ func (r *run) sealed(ctx context.Context, i *Invariant) error {
 	if err := o.columns(ctx); err != nil {
 		return err
 	}
-	if err := o.dataKeys(ctx); err != nil {
+	if err := r.step("data keys", func([]string) error { return o.dataKeys(ctx) }); err != nil {
 		return err
 	}
 	for _, table := range o.tables {
-		if err := o.table(ctx, table); err != nil {
+		if err := r.step("sealed in "+table, func(after []string) error { return o.table(ctx, table, after) }); err != nil {
 			return err
 		}
 	}
-	i.Checked = fmt.Sprintf("%s of %s opened, %d refused elsewhere", plural(o.opened, "value"), plural(o.users, "data key"), o.refused)
+	n := r.at.Counts
+	i.Checked = fmt.Sprintf("%s of %s opened, %d refused elsewhere", plural(n[openedCount], "value"), plural(n[keyCount], "data key"), n[refusedCount])
 	return nil
 }
 
@@ -60,9 +61,18 @@ type opener struct {
 	own      *keys.User // of user; nil when they do not open
 	keyless  bool       // the user has no data key at all
 	stranger *keys.User // another user's
-
-	users, opened, refused int64
 }
+
+// sealedPage is how many rows are read between two marks. Each page sorts the
+// table again where no index has its order, so it is larger than the others.
+const sealedPage = 5000
+
+// What is counted on the way, by its name in the state file.
+const (
+	keyCount     = "data keys"
+	openedCount  = "values opened"
+	refusedCount = "values refused"
+)
 
 // columns compares what it knows with the catalogue: a sealed column that it
 // does not know would never be checked.
@@ -98,7 +108,7 @@ func (o *opener) dataKeys(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		o.users++
+		o.at.Counts[keyCount]++
 		if _, err := o.Ring.Unwrap(user, w); err != nil {
 			o.i.found(Problem{Code: keyProblem(err), User: user, Table: "user_keys", Detail: fmt.Sprintf("number %d", w.Number)})
 		}
@@ -123,53 +133,74 @@ func keyProblem(err error) string {
 }
 
 // table opens all values of a table, user by user.
-func (o *opener) table(ctx context.Context, table string) error {
+func (o *opener) table(ctx context.Context, table string, after []string) error {
 	c := Columns[table]
 	o.user, o.own, o.stranger = id.Nil, nil, nil
 	sampled := map[string]bool{}
-	return o.each(ctx, `SELECT user_id, `+c.Record+`, `+strings.Join(c.Sealed, ", ")+` FROM `+table+` WHERE `+kept+` ORDER BY user_id`, nil,
-		func(scan func(...any) error) error {
-			var user, record id.ID
-			values := make([][]byte, len(c.Sealed))
-			dest := []any{&user, &record}
-			for n := range values {
-				dest = append(dest, &values[n])
-			}
-			if err := scan(dest...); err != nil {
-				return err
-			}
-			if user != o.user {
-				clear(sampled)
-				if err := o.turnTo(ctx, user); err != nil {
-					return err
-				}
-			}
-			for n, value := range values {
-				if value == nil {
-					continue
-				}
-				p := Problem{User: user, Record: record, Table: table, Detail: c.Sealed[n]}
-				if o.own == nil {
-					// One that does not open was told of with user_keys.
-					if o.keyless {
-						p.Code = "no_data_key"
-						o.i.found(p)
-					}
-					continue
-				}
-				if _, err := o.own.Open(table, c.Sealed[n], record, value); err != nil {
-					p.Code = "does_not_open"
-					o.i.found(p)
-					continue
-				}
-				o.opened++
-				if !sampled[c.Sealed[n]] {
-					sampled[c.Sealed[n]] = true
-					o.elsewhere(p, value)
-				}
-			}
-			return nil
+	if len(after) != 2 {
+		after = []string{id.Nil.String(), id.Nil.String()}
+	}
+	sql := `SELECT user_id, ` + c.Record + `, ` + strings.Join(c.Sealed, ", ") + ` FROM ` + table + `
+	  WHERE (user_id, ` + c.Record + `) > (@user::uuid, @record::uuid) AND ` + kept + ` ORDER BY user_id, ` + c.Record + ` LIMIT @page`
+	for {
+		n := 0
+		args := pgx.NamedArgs{"user": after[0], "record": after[1], "page": sealedPage}
+		err := o.each(ctx, sql, args, func(scan func(...any) error) error {
+			user, record, err := o.row(ctx, table, sampled, scan)
+			n, after = n+1, []string{user.String(), record.String()}
+			return err
 		})
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := o.mark(after...); err != nil {
+			return err
+		}
+	}
+}
+
+// row opens the values of one row.
+func (o *opener) row(ctx context.Context, table string, sampled map[string]bool, scan func(...any) error) (user, record id.ID, err error) {
+	c := Columns[table]
+	values := make([][]byte, len(c.Sealed))
+	dest := []any{&user, &record}
+	for n := range values {
+		dest = append(dest, &values[n])
+	}
+	if err := scan(dest...); err != nil {
+		return user, record, err
+	}
+	if user != o.user {
+		clear(sampled)
+		if err := o.turnTo(ctx, user); err != nil {
+			return user, record, err
+		}
+	}
+	for n, value := range values {
+		if value == nil {
+			continue
+		}
+		p := Problem{User: user, Record: record, Table: table, Detail: c.Sealed[n]}
+		if o.own == nil {
+			// One that does not open was told of with user_keys.
+			if o.keyless {
+				p.Code = "no_data_key"
+				o.i.found(p)
+			}
+			continue
+		}
+		if _, err := o.own.Open(table, c.Sealed[n], record, value); err != nil {
+			p.Code = "does_not_open"
+			o.i.found(p)
+			continue
+		}
+		o.at.Counts[openedCount]++
+		if !sampled[c.Sealed[n]] {
+			sampled[c.Sealed[n]] = true
+			o.elsewhere(p, value)
+		}
+	}
+	return user, record, nil
 }
 
 // turnTo loads the keys of the next user; those of the last one become the
@@ -214,7 +245,7 @@ func (o *opener) elsewhere(p Problem, value []byte) {
 		{"opens_in_another_table", "another_" + p.Table, p.Detail, o.own, p.Record},
 	} {
 		if _, err := try.user.Open(try.table, try.column, try.record, value); errors.Is(err, seal.ErrSealed) {
-			o.refused++
+			o.at.Counts[refusedCount]++
 			continue
 		}
 		p.Code = try.code

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // WriteText writes the report for a person: a line an invariant, what is wrong
@@ -34,6 +35,9 @@ func (r Report) WriteText(w io.Writer) error {
 		for _, note := range i.Notes {
 			_, _ = fmt.Fprintf(&b, "      note: %s\n", note)
 		}
+	}
+	if !r.Begun.IsZero() {
+		_, _ = fmt.Fprintf(&b, "\nContinued: what was looked at before is of %s and after.\n", r.Begun.Format(time.RFC3339))
 	}
 	switch {
 	case broken == 1:

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +55,10 @@ type Options struct {
 	// rows that are due, young objects without a row and accounts above their
 	// limit count as broken.
 	Strict bool
+	// State is a file in which the run keeps how far it has come, so that one
+	// that was killed continues there; "": nothing is kept. It is removed at the
+	// end.
+	State string
 }
 
 // Status is how an invariant stands.
@@ -97,8 +102,11 @@ type Invariant struct {
 
 // Report is the result of a run.
 type Report struct {
-	OK         bool        `json:"ok"`
-	At         time.Time   `json:"at"`
+	OK bool      `json:"ok"`
+	At time.Time `json:"at"`
+	// Begun is set when the run continued an earlier one, which began then: what
+	// that one had looked at is as it was at its time.
+	Begun      time.Time   `json:"begun,omitzero"`
 	Invariants []Invariant `json:"invariants"`
 }
 
@@ -112,7 +120,10 @@ func (i *Invariant) found(p Problem) {
 }
 
 func (i *Invariant) note(format string, args ...any) {
-	i.Notes = append(i.Notes, fmt.Sprintf(format, args...))
+	// A run that continues may come here again.
+	if note := fmt.Sprintf(format, args...); !slices.Contains(i.Notes, note) {
+		i.Notes = append(i.Notes, note)
+	}
 }
 
 // skip says why an invariant, or what was left of it, was not checked. What was
@@ -127,8 +138,10 @@ func (i *Invariant) skip(format string, args ...any) {
 // run is one pass.
 type run struct {
 	Options
-	db *pgxpool.Pool
-	by [11]*Invariant // by number, from 1
+	db        *pgxpool.Pool
+	by        [11]*Invariant // by number, from 1
+	at        *progress
+	continued bool
 }
 
 // Run checks all invariants. Its error is that nothing could be checked: the
@@ -148,9 +161,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	}
 	r := &run{Options: o, db: pool}
 	report := Report{OK: true, At: o.Now().UTC()}
-	for n, name := range names {
-		r.by[n+1] = &Invariant{Number: n + 1, Name: name, Status: OK, Problems: []Problem{}}
+	if err := r.resume(ctx); err != nil {
+		return Report{}, err
 	}
+	if r.continued {
+		report.Begun = r.at.Begun
+	}
+	copy(r.by[1:], r.at.Invariants)
 	// In this order: the objects' walk also finds what belongs to number 4.
 	for _, check := range []struct {
 		number int
@@ -160,18 +177,28 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		{6, r.sessions}, {7, r.audit}, {8, r.tenants}, {9, r.words}, {10, r.quiet},
 	} {
 		i := r.by[check.number]
-		if err := check.do(ctx, i); err != nil {
-			if ctx.Err() != nil {
-				return Report{}, fmt.Errorf("verify: %w", context.Cause(ctx))
+		err := r.invariant(i, func() error {
+			err := check.do(ctx, i)
+			if _, ok := errors.AsType[*stateError](err); ok || ctx.Err() != nil {
+				return err
 			}
-			i.skip("%v", err)
+			if err != nil {
+				i.skip("%v", err)
+			}
+			return nil
+		})
+		if ctx.Err() != nil {
+			return Report{}, fmt.Errorf("verify: %w", context.Cause(ctx))
+		}
+		if err != nil {
+			return Report{}, err
 		}
 	}
 	for _, i := range r.by[1:] {
 		report.OK = report.OK && i.Status != Broken
 		report.Invariants = append(report.Invariants, *i)
 	}
-	return report, nil
+	return report, r.finish()
 }
 
 // names are the invariants in the words of the design.
