@@ -31,10 +31,13 @@ import (
 	eventsstorage "docuvault/functions/events/storage"
 	mealerts "docuvault/functions/me/alerts"
 	meaudit "docuvault/functions/me/audit"
+	mecreatetoken "docuvault/functions/me/createtoken"
 	medelete "docuvault/functions/me/delete"
 	meget "docuvault/functions/me/get"
 	mepatch "docuvault/functions/me/patch"
 	merecoverycodes "docuvault/functions/me/recoverycodes"
+	merevoketoken "docuvault/functions/me/revoketoken"
+	metokens "docuvault/functions/me/tokens"
 	metotp "docuvault/functions/me/totp"
 	metotpconfirm "docuvault/functions/me/totpconfirm"
 	metotpenrol "docuvault/functions/me/totpenrol"
@@ -83,10 +86,13 @@ var All = []host.Function{
 	eventsstorage.Function,
 	mealerts.Function,
 	meaudit.Function,
+	mecreatetoken.Function,
 	medelete.Function,
 	meget.Function,
 	mepatch.Function,
 	merecoverycodes.Function,
+	merevoketoken.Function,
+	metokens.Function,
 	metotp.Function,
 	metotpconfirm.Function,
 	metotpenrol.Function,

@@ -27,6 +27,10 @@ type Identity struct {
 	Generation int64
 	// AuthTime is when the user last proved who they are, to the second, UTC.
 	AuthTime time.Time
+
+	// Token is the API token that acts in place of a session; else Nil.
+	Token id.ID
+	blind bool
 }
 
 func (i Identity) check() error {

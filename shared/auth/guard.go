@@ -18,11 +18,16 @@ import (
 type identityKey struct{}
 
 // Required is the guard of every route for signed-in users. It believes the
-// access token; whether the session still lives is checked in the batch of the
-// route's own statements. It answers fault.Unauthenticated or
-// fault.TokenExpired.
+// access token, and where the operation's Security is from [Accepts], an API
+// token of such a scope; whether session or token still live is checked in the
+// batch of the route's own statements. It answers fault.Unauthenticated,
+// fault.TokenExpired or, to an API token, fault.Forbidden.
 func Required(env *host.Env) (hosthttp.Middleware, error) {
 	verifier, err := OpenVerifier(env)
+	if err != nil {
+		return nil, err
+	}
+	db, err := database.Open(env)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +37,13 @@ func Required(env *host.Env) (hosthttp.Middleware, error) {
 			hosthttp.Refuse(ctx, fault.New(fault.Unauthenticated, "Sign in, and send the access token as Authorization: Bearer."))
 			return
 		}
-		who, err := verifier.Verify(token)
+		var who Identity
+		var err error
+		if isAPIToken(token) {
+			who, err = identify(ctx.Context(), db, token, accepted(ctx.Operation().Security))
+		} else {
+			who, err = verifier.Verify(token)
+		}
 		if err != nil {
 			hosthttp.Refuse(ctx, err)
 			return
@@ -64,8 +75,7 @@ func From(ctx context.Context) Identity {
 
 // Actor is the database's view of who is signed in.
 func Actor(ctx context.Context) database.Actor {
-	who := From(ctx)
-	return database.SignedIn(who.User, who.Session, who.Generation)
+	return actorOf(From(ctx))
 }
 
 // OriginOf is what the audit log and the list of sessions say about where a

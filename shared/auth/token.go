@@ -263,7 +263,7 @@ func (v *Verifier) read(token string) (Identity, time.Time, error) {
 	}
 	user, userErr := id.Parse(claims.Subject)
 	session, sessionErr := id.Parse(claims.Session)
-	who := Identity{user, session, claims.Generation, time.Unix(claims.AuthTime, 0).UTC()}
+	who := Identity{User: user, Session: session, Generation: claims.Generation, AuthTime: time.Unix(claims.AuthTime, 0).UTC()}
 	if userErr != nil || sessionErr != nil || who.check() != nil || claims.IssuedAt == nil || claims.ExpiresAt == nil {
 		return none(errTokenClaims)
 	}

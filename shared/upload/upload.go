@@ -100,6 +100,9 @@ type Request struct {
 	Tags               []string   `json:"tags,omitempty" maxItems:"50"`
 	OriginalModifiedAt time.Time  `json:"original_modified_at,omitempty" doc:"When the file was last changed on your side."`
 	AllowDuplicate     bool       `json:"allow_duplicate,omitempty" doc:"Store these bytes although they are here already."`
+	// Blind is a caller who may add and not read: the answer then tells nothing
+	// of what is there already but its id and state.
+	Blind bool `json:"-"`
 }
 
 // Instructions tell the client what to send to storage: one request, or
@@ -187,7 +190,7 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 		case err != nil:
 			return Begun{}, false, err
 		case existing.Status != vault.Pending:
-			return Begun{}, false, duplicate(existing)
+			return Begun{}, false, duplicate(existing, in.Blind)
 		case existing.Size != in.Size:
 			return Begun{}, false, fault.New(fault.ValidationFailed, "An upload with this hash is open, and announces another size. Abort it, or hash the file again.").
 				With("document_id", existing.ID)
@@ -206,6 +209,9 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 	doc, err := at.document.Document(k)
 	if err != nil {
 		return Begun{}, false, err
+	}
+	if in.Blind {
+		doc = doc.Blind()
 	}
 	if at.partSize > 0 { // decided when the document was made
 		plan := multipart.Plan{Size: in.Size, PartSize: at.partSize}
@@ -328,7 +334,7 @@ func (u *Uploads) refusal(ctx context.Context, actor database.Actor, size int64)
 	}
 }
 
-func duplicate(d vault.Document) error {
+func duplicate(d vault.Document, blind bool) error {
 	detail := "You already have this document."
 	switch d.Status {
 	case vault.Purging: // it is not to be kept: the client tries again, and then it is gone
@@ -336,8 +342,11 @@ func duplicate(d vault.Document) error {
 	case vault.Trashed:
 		detail = "You already have this document, in the trash. Restore it from there."
 	}
-	return fault.New(fault.DuplicateDocument, detail).
-		With("document_id", d.ID).With("filename", d.Filename).With("trashed", d.Status == vault.Trashed)
+	refused := fault.New(fault.DuplicateDocument, detail).With("document_id", d.ID).With("trashed", d.Status == vault.Trashed)
+	if blind {
+		return refused
+	}
+	return refused.With("filename", d.Filename)
 }
 
 // mediaType returns a valid media type in its canonical form.

@@ -69,6 +69,15 @@ type Document struct {
 	Version            int64      `json:"version" doc:"Grows with each change; send it as If-Match to change only what you saw."`
 }
 
+// Blind is the document for a caller who may add and not read: what whoever
+// has the bytes knows anyway, its state and its times.
+func (d Document) Blind() Document {
+	return Document{
+		ID: d.ID, Size: d.Size, SHA256: d.SHA256, Status: d.Status, Suggestions: []Suggestion{}, Tags: []string{},
+		CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Version: d.Version,
+	}
+}
+
 // Suggestion is a proposal of the analysis.
 type Suggestion struct {
 	Kind       string     `json:"kind" doc:"What it is about: topic, title, correspondent, document_date."`

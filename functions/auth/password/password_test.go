@@ -3,6 +3,7 @@ package password_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"docuvault/functions/auth/login"
@@ -55,4 +56,25 @@ func TestPasswordsAreNotCut(t *testing.T) {
 	change(t, c, authtest.Password, long+"x").JSON(t, http.StatusNoContent, nil)
 	v.Client().Login(t, ada, long+"y").Problem(t, fault.InvalidCredentials)
 	v.Client().Login(t, ada, long+"x").JSON(t, http.StatusOK, nil)
+}
+
+// A login that has checked the old password while it is changed either ends
+// with the other sessions or is refused: none is left.
+func TestALoginMeetsTheChange(t *testing.T) {
+	t.Parallel()
+	v := authtest.Open(t, nil, login.Function, password.Function)
+	c := v.SignUp(t, ada)
+	var logins sync.WaitGroup
+	for range 8 {
+		logins.Go(func() {
+			if status := v.Client().Login(t, ada, authtest.Password).StatusCode; status != http.StatusOK && status != http.StatusUnauthorized {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
+	change(t, c, authtest.Password, "another battery staple").JSON(t, http.StatusNoContent, nil)
+	logins.Wait()
+	if n := dbtest.Query1[int](t, v.DB, `SELECT count(*) FROM sessions WHERE revoked_at IS NULL`); n != 1 {
+		t.Errorf("%d sessions live, want the one that changed the password", n)
+	}
 }

@@ -23,7 +23,8 @@ var Function = host.Function{Name: "documents-delete", Trigger: hosthttp.Operati
 	Summary: "Delete a document", Tags: []string{"documents"},
 	Description:   "Moves it into the trash, where it still counts and can be restored; with permanent=true it is deleted for good.",
 	DefaultStatus: http.StatusNoContent,
-	Errors:        []int{401, 404, 409},
+	Errors:        []int{401, 403, 404, 409},
+	Security:      auth.Accepts(auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

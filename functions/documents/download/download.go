@@ -19,7 +19,8 @@ var Function = host.Function{Name: "documents-download", Trigger: hosthttp.Opera
 	OperationID: "documents-download", Method: http.MethodGet, Path: "/v1/documents/{id}/download",
 	Summary: "Get a download URL", Tags: []string{"documents"},
 	Description: "Served inline only if asked for and only as PDF, PNG, JPEG, WebP or plain text by its bytes; else as an attachment.",
-	Errors:      []int{401, 404, 409},
+	Errors:      []int{401, 403, 404, 409},
+	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

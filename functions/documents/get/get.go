@@ -19,7 +19,8 @@ var Function = host.Function{Name: "documents-get", Trigger: hosthttp.Operation(
 	OperationID: "documents-get", Method: http.MethodGet, Path: "/v1/documents/{id}",
 	Summary: "Read a document", Tags: []string{"documents"},
 	Description: "Metadata, topic, tags and suggestions; text and bytes have routes of their own.",
-	Errors:      []int{401, 404},
+	Errors:      []int{401, 403, 404},
+	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

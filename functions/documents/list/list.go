@@ -20,7 +20,8 @@ var Function = host.Function{Name: "documents-list", Trigger: hosthttp.Operation
 	OperationID: "documents-list", Method: http.MethodGet, Path: "/v1/documents",
 	Summary: "List documents", Tags: []string{"documents"},
 	Description: "Without status: all but the trash and uploads that are not complete.",
-	Errors:      []int{401, 422},
+	Errors:      []int{401, 403, 422},
+	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input filters, sorts and pages.

@@ -22,7 +22,8 @@ var Function = host.Function{Name: "documents-patch", Trigger: hosthttp.Operatio
 	OperationID: "documents-patch", Method: http.MethodPatch, Path: "/v1/documents/{id}",
 	Summary: "Change a document", Tags: []string{"documents"},
 	Description: "Absent members stay, null clears. Setting the topic teaches the analysis at once.",
-	Errors:      []int{401, 404, 412, 422},
+	Errors:      []int{401, 403, 404, 412, 422},
+	Security:    auth.Accepts(auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input is what changes.

@@ -22,7 +22,8 @@ var Function = host.Function{Name: "documents-reprocess", Trigger: hosthttp.Oper
 	Summary: "Analyze a document again", Tags: []string{"documents"},
 	Description:   "What a person set stays.",
 	DefaultStatus: http.StatusAccepted,
-	Errors:        []int{401, 404, 409},
+	Errors:        []int{401, 403, 404, 409},
+	Security:      auth.Accepts(auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

@@ -19,7 +19,8 @@ var Function = host.Function{Name: "documents-restore", Trigger: hosthttp.Operat
 	OperationID: "documents-restore", Method: http.MethodPost, Path: "/v1/documents/{id}/restore",
 	Summary: "Restore a document from the trash", Tags: []string{"documents"},
 	Description: "It was counted all along, so this works over quota too.",
-	Errors:      []int{401, 404, 409},
+	Errors:      []int{401, 403, 404, 409},
+	Security:    auth.Accepts(auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

@@ -19,7 +19,8 @@ var Function = host.Function{Name: "documents-text", Trigger: hosthttp.Operation
 	OperationID: "documents-text", Method: http.MethodGet, Path: "/v1/documents/{id}/text",
 	Summary: "Read the text of a document", Tags: []string{"documents"},
 	Description: "At most 4 MiB; truncated says whether there was more.",
-	Errors:      []int{401, 404},
+	Errors:      []int{401, 403, 404},
+	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

@@ -19,7 +19,8 @@ var Function = host.Function{Name: "search-query", Trigger: hosthttp.Operation(h
 	OperationID: "search-query", Method: http.MethodPost, Path: "/v1/search",
 	Summary: "Search documents", Tags: []string{"search"},
 	Description: "Best first, outside the trash. With validation_failed, position is the character of q that is wrong.",
-	Errors:      []int{401, 422},
+	Errors:      []int{401, 403, 422},
+	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input is the query.

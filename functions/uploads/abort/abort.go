@@ -21,7 +21,8 @@ var Function = host.Function{Name: "uploads-abort", Trigger: hosthttp.Operation(
 	Summary: "Abort an upload", Tags: []string{"uploads"},
 	Description:   "Releases the reserved room. Bytes that still arrive are deleted.",
 	DefaultStatus: http.StatusNoContent,
-	Errors:        []int{401, 404, 409},
+	Errors:        []int{401, 403, 404, 409},
+	Security:      auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

@@ -28,7 +28,8 @@ var Function = host.Function{Name: "uploads-begin", Trigger: hosthttp.Operation(
 	Description: "Reserves room and answers with a request that the client sends straight to storage. " +
 		"Storage itself refuses another size, another hash, and a second write; a 412 from storage means that the bytes are there: call complete.",
 	DefaultStatus: http.StatusCreated,
-	Errors:        []int{401, 409, 413, 422},
+	Errors:        []int{401, 403, 409, 413, 422},
+	Security:      auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input is the announced document.
@@ -49,6 +50,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
+		in.Body.Blind = auth.Blind(ctx)
 		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx), index)
 		if err != nil {
 			return nil, err

@@ -27,7 +27,8 @@ var Function = host.Function{Name: "uploads-complete", Trigger: hosthttp.Operati
 	Description: "Asks storage whether the bytes are there, and moves the document on. " +
 		"Parts are put together as storage lists them; the document is then pending until a worker has read the whole and compared its hash. " +
 		"The bucket's notification does the same; whichever comes first wins, and repeating it changes nothing.",
-	Errors: []int{401, 404, 409},
+	Errors:   []int{401, 403, 404, 409},
+	Security: auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.
@@ -65,6 +66,9 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		out := &Output{}
 		out.Body.Document, err = documents.Get(ctx, actor, in.ID)
+		if auth.Blind(ctx) {
+			out.Body.Document = out.Body.Document.Blind()
+		}
 		return out, err
 	}, nil
 }

@@ -21,7 +21,8 @@ var Function = host.Function{Name: "uploads-listparts", Trigger: hosthttp.Operat
 	OperationID: "uploads-listparts", Method: http.MethodGet, Path: "/v1/uploads/{id}/parts",
 	Summary: "List the parts that have arrived", Tags: []string{"uploads"},
 	Description: "Lists what storage itself says it has.",
-	Errors:      []int{401, 404, 409},
+	Errors:      []int{401, 403, 404, 409},
+	Security:    auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document.

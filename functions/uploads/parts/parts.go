@@ -22,7 +22,8 @@ var Function = host.Function{Name: "uploads-parts", Trigger: hosthttp.Operation(
 	Summary: "Sign parts of an upload", Tags: []string{"uploads"},
 	Description: "Answers with a request for each part that the client sends straight to storage, in any order and several at a time. " +
 		"Storage itself refuses another size and another hash; a part that is sent again replaces the earlier one. Moves the upload's deadline.",
-	Errors: []int{401, 404, 409, 422},
+	Errors:   []int{401, 403, 404, 409, 422},
+	Security: auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input names the document and its parts.

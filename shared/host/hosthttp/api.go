@@ -63,9 +63,13 @@ func NewAPI(mux *http.ServeMux) huma.API {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", names.name),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					bearer: {
+					AccessToken: {
 						Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 						Description: "The access token that register, login or refresh answered.",
+					},
+					APIToken: {
+						Type: "http", Scheme: "bearer", BearerFormat: "dvt_",
+						Description: "An API token of POST /v1/me/tokens, with one of the scopes that the operation names. Operations that name none take no API token.",
 					},
 				},
 			},

@@ -35,8 +35,11 @@ type Middleware = func(ctx huma.Context, next func(huma.Context))
 // openapi.yaml, unless it names its own.
 type Guard func(env *host.Env) (Middleware, error)
 
-// bearer is the name of the security scheme of access tokens.
-const bearer = "bearer"
+// The security schemes of openapi.yaml. An API token has scopes.
+const (
+	AccessToken = "bearer"
+	APIToken    = "token"
+)
 
 // maxBodyBytes is the limit of a request body, unless the operation sets its
 // own; a body of exactly this size is refused already.
@@ -65,7 +68,7 @@ func Operation[I, O any](op huma.Operation, construct func(*host.Env) (func(cont
 	// The chain limits how long bodies take, also those that no operation reads.
 	op.BodyReadTimeout = -1
 	if len(guards) > 0 && op.Security == nil {
-		op.Security = []map[string][]string{{bearer: {}}}
+		op.Security = []map[string][]string{{AccessToken: {}}}
 	}
 	return &Route{
 		op:     op,

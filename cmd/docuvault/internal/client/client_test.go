@@ -89,6 +89,15 @@ func newVault(t *testing.T) *vault {
 			send(w, 200, map[string]any{"id": r.PathValue("id"), "status": "ready"})
 		}
 	})
+	mux.HandleFunc("GET /v1/uploads/{id}/parts", func(w http.ResponseWriter, r *http.Request) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if r.Header.Get("Authorization") != fmt.Sprint("Bearer t", v.token) {
+			send(w, 401, map[string]any{"code": "unauthenticated"})
+			return
+		}
+		send(w, 404, map[string]any{"code": "not_found"})
+	})
 	v.server = httptest.NewServer(mux)
 	t.Cleanup(v.server.Close)
 	return v
@@ -193,6 +202,13 @@ func TestAPIToken(t *testing.T) {
 	v := newVault(t)
 	v.token = 7
 	c := open(t, v, func(cr *client.Credentials, _ *client.Options) { *cr = client.Credentials{Token: secret.New("t7")} })
+	if err := c.SignIn(t.Context()); err != nil {
+		t.Errorf("sign in: %v", err)
+	}
+	wrong := open(t, v, func(cr *client.Credentials, _ *client.Options) { *cr = client.Credentials{Token: secret.New("t8")} })
+	if err := wrong.SignIn(t.Context()); client.CodeOf(err) != "unauthenticated" {
+		t.Errorf("sign in with another token: %v", err)
+	}
 	get(t, c)
 	if err := c.SignOut(t.Context()); err != nil || v.logins+v.refreshes+v.logouts != 0 {
 		t.Errorf("%v; a session was opened or closed", err)
