@@ -317,7 +317,7 @@ func TestSignRefusesAnIncompleteIdentity(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	i := newIssuing(f, testNow)
 	// Fixed, because every fuzzing process makes its own genuine token.
-	token, err := i.signer.Sign(Identity{id.ID{1}, id.ID{2}, 1, testTime})
+	token, err := i.signer.Sign(Identity{User: id.ID{1}, Session: id.ID{2}, Generation: 1, AuthTime: testTime})
 	if err != nil {
 		f.Fatal(err)
 	}
