@@ -20,7 +20,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -139,12 +138,22 @@ func parse(t testing.TB, out *bytes.Buffer) (v verified) {
 // MiB.
 func peak(t testing.TB, w *vaulttest.World) float64 {
 	t.Helper()
-	cmd, out := verifying(t, w, "")
+	status := filepath.Join(t.TempDir(), "status")
+	cmd, out := verifying(t, w, "", statusVariable+"="+status)
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("verify: %v\n%s", err, out)
 	}
-	mib := float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024
+	text, err := os.ReadFile(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib float64
+	if _, err := fmt.Sscanf(rest, "%f kB", &kib); err != nil {
+		t.Fatalf("no peak in %s", text)
+	}
+	mib := kib / 1024
 	v := parse(t, out)
 	t.Logf("%.1f MiB, %.1f s; %s", mib, time.Since(began).Seconds(), v.Invariants[1].Checked)
 	for _, i := range v.Invariants {
