@@ -87,7 +87,7 @@ func pinner(d dirs) func(bucket, key string) error {
 		if shared == "." || !filepath.IsLocal(shared) {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join(d.objects, bucket)); err != nil {
+		if _, err := os.Stat(filepath.Join(d.objects, bucket)); errors.Is(err, fs.ErrNotExist) {
 			return nil // versitygw has the answer for a bucket that is not there
 		}
 		dir := filepath.Join(d.objects, bucket, shared, pinName)

@@ -14,6 +14,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/notification"
 
+	"docuvault/functions"
 	"docuvault/shared/job"
 	parse "docuvault/shared/notification"
 	"docuvault/shared/queue"
@@ -82,7 +83,7 @@ func onSQS(t testing.TB) (s *servers.Server, q *queue.SQS, vars map[string]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := q.EnsureQueues(t.Context(), job.UploadComplete, job.Analyze, job.Purge); err != nil {
+	if err := q.EnsureQueues(t.Context(), queues()...); err != nil {
 		t.Fatal(err)
 	}
 	c := client(t, s)
@@ -91,6 +92,17 @@ func onSQS(t testing.TB) (s *servers.Server, q *queue.SQS, vars map[string]strin
 		t.Fatal(err)
 	}
 	return s, q, vars
+}
+
+// queues are all that the vault's workers consume.
+func queues() []string {
+	var names []string
+	for _, fn := range functions.All {
+		if fn.Trigger.Kind() == "queue" {
+			names = append(names, fn.Trigger.Source())
+		}
+	}
+	return names
 }
 
 // As on AWS: S3 tells SQS, the client's complete never comes, and workers do
@@ -113,7 +125,7 @@ func TestVaultOnSQSAndItsS3(t *testing.T) {
 	eventually(t, "the document and its object are gone", func() bool {
 		return w.Status(t, b.Document.ID) == "" && !w.Has(t, key)
 	})
-	for _, name := range []string{job.UploadComplete, job.Analyze, job.Purge} {
+	for _, name := range queues() {
 		if dead, err := q.Dead(t.Context(), name, 9); err != nil || len(dead) != 0 {
 			t.Errorf("dead letters of %s: %d, %v", name, len(dead), err)
 		}

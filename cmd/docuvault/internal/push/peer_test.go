@@ -110,6 +110,13 @@ func (p *peer) stored() map[string]*held {
 	return out
 }
 
+// mostPuts is how many PUTs there were at once.
+func (p *peer) mostPuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.maxPuts
+}
+
 func (p *peer) find(id string) *held {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -341,11 +341,12 @@ func TestInterruptedAndOnAgain(t *testing.T) {
 	if n := len(p.stored()); n < s.Uploaded {
 		t.Errorf("%d reported as uploaded, %d stored", s.Uploaded, n)
 	}
-	p.onPut = nil
 	_, again, err := run(t, p, o)
 	if err != nil || again.Uploaded+again.AlreadyHere != 30 || again.AlreadyHere < s.Uploaded {
 		t.Fatalf("second run: %v, %+v", err, again)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if n := len(p.documents); n != 30 {
 		t.Errorf("%d documents for 30 files", n)
 	}
@@ -401,8 +402,8 @@ func TestFourAtATimeAndOneHashedAhead(t *testing.T) {
 	if s, err := runWith(t.Context(), t, p, push.Options{Paths: []string{filepath.Join(dir, "d")}}, l); err != nil || s.Uploaded != 16 {
 		t.Fatalf("%v, %+v", err, s)
 	}
-	if p.maxPuts != 4 {
-		t.Errorf("%d files on the line at once, want 4", p.maxPuts)
+	if n := p.mostPuts(); n != 4 {
+		t.Errorf("%d files on the line at once, want 4", n)
 	}
 }
 
