@@ -107,7 +107,8 @@ func TestEveryChangeOfARefreshTokenIsRefused(t *testing.T) {
 		if fault.CodeOf(err) != fault.RefreshInvalid || got != (Refresh{}) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
-		if err != nil && changed != "" && strings.Contains(err.Error(), changed) {
+		// Shorter pieces are found in any English sentence.
+		if err != nil && len(changed) >= 8 && strings.Contains(err.Error(), changed) {
 			t.Errorf("%s: the error holds the token", name)
 		}
 	}
