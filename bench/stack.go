@@ -157,7 +157,7 @@ func (b *bench) vault(ctx context.Context, name string, store *servers.Server, m
 		return nil, err
 	}
 	v := &vault{b: b, name: name, vars: map[string]string{
-		"DATABASE_URL": fmt.Sprintf("%s&pool_max_conns=%d", b.as(db.AppRole, "vault_"+name), poolSize),
+		"DATABASE_URL": fmt.Sprintf("%s&pool_max_conns=%d&default_query_exec_mode=cache_statement", b.as(db.AppRole, "vault_"+name), poolSize),
 		"REGISTRATION": "open", "STORAGE_EVENT_TOKEN": eventToken,
 		// Nothing listens there; signing needs no answer.
 		"S3_ENDPOINT": "http://127.0.0.1:9", "S3_REGION": "us-east-1", "S3_ACCESS_KEY": "bench", "S3_SECRET_KEY": "bench-secret",

@@ -32,6 +32,18 @@ func open(t *testing.T, d *dbtest.Database, params string) *database.DB {
 	return opened
 }
 
+// inEachMode runs a test with statements sent anew each time, as behind a
+// pooler, and with prepared ones.
+func inEachMode(t *testing.T, test func(t *testing.T, mode string)) {
+	t.Parallel()
+	for _, mode := range []string{"exec", "cache_statement"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			test(t, "default_query_exec_mode="+mode)
+		})
+	}
+}
+
 // user makes a user with a quota, and a live session.
 func user(t *testing.T, d *dbtest.Database) (user, session id.ID) {
 	t.Helper()
@@ -53,92 +65,95 @@ func tags(t *testing.T, d *dbtest.Database) int {
 }
 
 func TestSessionCheckAbortsTheBatch(t *testing.T) {
-	t.Parallel()
-	d := dbtest.New(t)
-	opened := open(t, d, "")
-	me, session := user(t, d)
-	other, otherSession := user(t, d)
-	for name, c := range map[string]struct {
-		actor database.Actor
-		code  fault.Code
-	}{
-		"no such session":        {database.SignedIn(me, id.New(), 1), fault.SessionRevoked},
-		"another user's session": {database.SignedIn(me, otherSession, 1), fault.SessionRevoked},
-		"another user":           {database.SignedIn(other, session, 1), fault.SessionRevoked},
-		"nobody":                 {database.SignedIn(id.New(), session, 1), fault.SessionRevoked},
-		"live":                   {database.SignedIn(me, session, 1), ""},
-	} {
+	inEachMode(t, func(t *testing.T, mode string) {
+		d := dbtest.New(t)
+		opened := open(t, d, mode)
+		me, session := user(t, d)
+		other, otherSession := user(t, d)
+		for name, c := range map[string]struct {
+			actor database.Actor
+			code  fault.Code
+		}{
+			"no such session":        {database.SignedIn(me, id.New(), 1), fault.SessionRevoked},
+			"another user's session": {database.SignedIn(me, otherSession, 1), fault.SessionRevoked},
+			"another user":           {database.SignedIn(other, session, 1), fault.SessionRevoked},
+			"nobody":                 {database.SignedIn(id.New(), session, 1), fault.SessionRevoked},
+			"live":                   {database.SignedIn(me, session, 1), ""},
+		} {
+			before := tags(t, d)
+			err := opened.Do(t.Context(), c.actor, func(b *database.Batch) {
+				tag(b, name)
+				tag(b, name+" later")
+			})
+			if fault.CodeOf(err) != c.code {
+				t.Errorf("%s: %v, want %q", name, err, c.code)
+			}
+			if n := tags(t, d) - before; c.code != "" && n != 0 || c.code == "" && n != 2 {
+				t.Errorf("%s: %d rows", name, n)
+			}
+		}
+		d.Exec(t, `UPDATE sessions SET reauth_at = now() - interval '1 hour'`)
 		before := tags(t, d)
-		err := opened.Do(t.Context(), c.actor, func(b *database.Batch) {
-			tag(b, name)
-			tag(b, name+" later")
-		})
-		if fault.CodeOf(err) != c.code {
-			t.Errorf("%s: %v, want %q", name, err, c.code)
+		err := opened.Do(t.Context(), database.SignedIn(me, session, 1).Fresh(), func(b *database.Batch) { tag(b, "fresh") })
+		if fault.CodeOf(err) != fault.ReauthRequired || tags(t, d) != before {
+			t.Errorf("without a fresh proof: %v", err)
 		}
-		if n := tags(t, d) - before; c.code != "" && n != 0 || c.code == "" && n != 2 {
-			t.Errorf("%s: %d rows", name, n)
-		}
-	}
-	d.Exec(t, `UPDATE sessions SET reauth_at = now() - interval '1 hour'`)
-	before := tags(t, d)
-	err := opened.Do(t.Context(), database.SignedIn(me, session, 1).Fresh(), func(b *database.Batch) { tag(b, "fresh") })
-	if fault.CodeOf(err) != fault.ReauthRequired || tags(t, d) != before {
-		t.Errorf("without a fresh proof: %v", err)
-	}
+	})
 }
 
 // What one of our functions raises aborts what stands before it and after it.
 func TestRaisedErrorAbortsAll(t *testing.T) {
-	t.Parallel()
-	d := dbtest.New(t)
-	opened := open(t, d, "")
-	me, _ := user(t, d)
-	err := opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
-		tag(b, "before")
-		b.Exec(`SELECT lock_document(@id, NULL)`, database.Args{"id": id.New()})
-		tag(b, "after")
+	inEachMode(t, func(t *testing.T, mode string) {
+		d := dbtest.New(t)
+		opened := open(t, d, mode)
+		me, _ := user(t, d)
+		err := opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
+			tag(b, "before")
+			b.Exec(`SELECT lock_document(@id, NULL)`, database.Args{"id": id.New()})
+			tag(b, "after")
+		})
+		if fault.CodeOf(err) != fault.NotFound || tags(t, d) != 0 {
+			t.Errorf("%v, %d rows; want not_found and none", err, tags(t, d))
+		}
 	})
-	if fault.CodeOf(err) != fault.NotFound || tags(t, d) != 0 {
-		t.Errorf("%v, %d rows; want not_found and none", err, tags(t, d))
-	}
 }
 
 func TestNoRowsIsNoFailure(t *testing.T) {
-	t.Parallel()
-	d := dbtest.New(t)
-	opened := open(t, d, "")
-	me, _ := user(t, d)
-	nothing := func(b *database.Batch) {
-		var x id.ID
-		b.One(`SELECT id FROM folders WHERE user_id = app_user()`, nil, &x)
-	}
-	var after int
-	err := opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
-		tag(b, "one")
-		nothing(b)
-		b.One(`SELECT count(*)::integer FROM tags`, nil, &after)
+	inEachMode(t, func(t *testing.T, mode string) {
+		d := dbtest.New(t)
+		opened := open(t, d, mode)
+		me, _ := user(t, d)
+		nothing := func(b *database.Batch) {
+			var x id.ID
+			b.One(`SELECT id FROM folders WHERE user_id = app_user()`, nil, &x)
+		}
+		var after int
+		err := opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
+			tag(b, "one")
+			nothing(b)
+			b.One(`SELECT count(*)::integer FROM tags`, nil, &after)
+		})
+		if !errors.Is(err, database.ErrNoRows) || tags(t, d) != 1 || after != 1 {
+			t.Errorf("%v, %d rows committed, a later statement read %d; want ErrNoRows, 1, 1", err, tags(t, d), after)
+		}
+		// But a failure after it is one, and nothing is committed.
+		err = opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
+			tag(b, "two")
+			nothing(b)
+			tag(b, "one")
+		})
+		if !database.IsConflict(err, "tags_user_id_name_key_key") || tags(t, d) != 1 {
+			t.Errorf("%v, %d rows; want the conflict and 1", err, tags(t, d))
+		}
+		found := true
+		err = opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
+			var x id.ID
+			b.Maybe(&found, `SELECT id FROM folders`, nil, &x)
+		})
+		if err != nil || found {
+			t.Errorf("Maybe: %v, found %v", err, found)
+		}
 	})
-	if !errors.Is(err, database.ErrNoRows) || tags(t, d) != 1 || after != 1 {
-		t.Errorf("%v, %d rows committed, a later statement read %d; want ErrNoRows, 1, 1", err, tags(t, d), after)
-	}
-	// But a failure after it is one, and nothing is committed.
-	err = opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
-		tag(b, "two")
-		nothing(b)
-		tag(b, "one")
-	})
-	if !database.IsConflict(err, "tags_user_id_name_key_key") || tags(t, d) != 1 {
-		t.Errorf("%v, %d rows; want the conflict and 1", err, tags(t, d))
-	}
-	found := true
-	err = opened.Do(t.Context(), database.OnBehalfOf(me), func(b *database.Batch) {
-		var x id.ID
-		b.Maybe(&found, `SELECT id FROM folders`, nil, &x)
-	})
-	if err != nil || found {
-		t.Errorf("Maybe: %v, found %v", err, found)
-	}
 }
 
 func TestErrorsHoldNoValues(t *testing.T) {
@@ -215,39 +230,40 @@ func TestErrorOfTheCommit(t *testing.T) {
 
 // One connection, so that the next batch gets the one that was used.
 func TestNothingStaysSetOnTheConnection(t *testing.T) {
-	t.Parallel()
-	d := dbtest.New(t)
-	opened := open(t, d, "pool_max_conns=1")
-	me, session := user(t, d)
-	setting := func(after string) {
-		t.Helper()
-		var nobody bool
-		var rows int
-		err := opened.Do(t.Context(), database.Actor{}, func(b *database.Batch) {
-			b.One(`SELECT app_user() IS NULL AND coalesce(current_setting('app.user_id', true), '') = '', (SELECT count(*)::integer FROM users)`, nil, &nobody, &rows)
-		})
-		if err != nil || !nobody || rows != 0 {
-			t.Errorf("after %s: %v, nobody %v, %d rows", after, err, nobody, rows)
+	inEachMode(t, func(t *testing.T, mode string) {
+		d := dbtest.New(t)
+		opened := open(t, d, mode+"&pool_max_conns=1")
+		me, session := user(t, d)
+		setting := func(after string) {
+			t.Helper()
+			var nobody bool
+			var rows int
+			err := opened.Do(t.Context(), database.Actor{}, func(b *database.Batch) {
+				b.One(`SELECT app_user() IS NULL AND coalesce(current_setting('app.user_id', true), '') = '', (SELECT count(*)::integer FROM users)`, nil, &nobody, &rows)
+			})
+			if err != nil || !nobody || rows != 0 {
+				t.Errorf("after %s: %v, nobody %v, %d rows", after, err, nobody, rows)
+			}
 		}
-	}
-	setting("nothing")
-	for _, c := range []struct {
-		name  string
-		actor database.Actor
-		queue func(b *database.Batch)
-		fails bool
-	}{
-		{"a batch", database.SignedIn(me, session, 1), func(b *database.Batch) { tag(b, "a") }, false},
-		{"an empty batch", database.OnBehalfOf(me), func(*database.Batch) {}, false},
-		{"a raised error", database.SignedIn(me, id.New(), 1), func(b *database.Batch) { tag(b, "b") }, true},
-		{"a syntax error", database.OnBehalfOf(me), func(b *database.Batch) { b.Exec(`SELEC`, nil) }, true},
-		{"a conflict", database.OnBehalfOf(me), func(b *database.Batch) { tag(b, "a") }, true},
-	} {
-		if err := opened.Do(t.Context(), c.actor, c.queue); (err != nil) != c.fails {
-			t.Errorf("%s: %v", c.name, err)
+		setting("nothing")
+		for _, c := range []struct {
+			name  string
+			actor database.Actor
+			queue func(b *database.Batch)
+			fails bool
+		}{
+			{"a batch", database.SignedIn(me, session, 1), func(b *database.Batch) { tag(b, "a") }, false},
+			{"an empty batch", database.OnBehalfOf(me), func(*database.Batch) {}, false},
+			{"a raised error", database.SignedIn(me, id.New(), 1), func(b *database.Batch) { tag(b, "b") }, true},
+			{"a syntax error", database.OnBehalfOf(me), func(b *database.Batch) { b.Exec(`SELEC`, nil) }, true},
+			{"a conflict", database.OnBehalfOf(me), func(b *database.Batch) { tag(b, "a") }, true},
+		} {
+			if err := opened.Do(t.Context(), c.actor, c.queue); (err != nil) != c.fails {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			setting(c.name)
 		}
-		setting(c.name)
-	}
+	})
 }
 
 func TestContexts(t *testing.T) {

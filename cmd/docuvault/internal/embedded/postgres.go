@@ -46,7 +46,7 @@ func (f Folder) StartPostgres(ctx context.Context, vars Vars, log io.Writer) (*p
 	if err != nil {
 		return nil, err
 	}
-	vars.Set("DATABASE_URL", dsn(db.AppRole, password, server.Addr(), "pool_max_conns="+poolSize))
+	vars.Set("DATABASE_URL", dsn(db.AppRole, password, server.Addr(), "pool_max_conns="+poolSize+"&default_query_exec_mode=cache_statement"))
 	if current(ctx, vars["DATABASE_URL"]) {
 		return server, nil
 	}
