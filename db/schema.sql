@@ -474,6 +474,7 @@ CREATE TABLE public.documents (
     part_size bigint,
     upload_id text,
     verify_until timestamp with time zone,
+    trashed_at timestamp with time zone,
     CONSTRAINT documents_check CHECK ((((topic_id IS NOT NULL) AND (topic_source IS NOT NULL)) OR ((topic_id IS NULL) AND (COALESCE(topic_source, 'user'::text) = 'user'::text)))),
     CONSTRAINT documents_check1 CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (status_before IS NULL))),
     CONSTRAINT documents_check2 CHECK (((upload_id IS NULL) OR (part_size IS NOT NULL))),
@@ -482,7 +483,8 @@ CREATE TABLE public.documents (
     CONSTRAINT documents_size_check CHECK ((size >= 0)),
     CONSTRAINT documents_status_before_check CHECK ((status_before = ANY (ARRAY['stored'::text, 'ready'::text, 'failed'::text]))),
     CONSTRAINT documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'stored'::text, 'processing'::text, 'ready'::text, 'failed'::text, 'rejected'::text, 'expired'::text, 'trashed'::text, 'purging'::text]))),
-    CONSTRAINT documents_topic_source_check CHECK ((topic_source = ANY (ARRAY['user'::text, 'local'::text, 'openai'::text, 'anthropic'::text])))
+    CONSTRAINT documents_topic_source_check CHECK ((topic_source = ANY (ARRAY['user'::text, 'local'::text, 'openai'::text, 'anthropic'::text]))),
+    CONSTRAINT documents_trashed CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (trashed_at IS NULL)))
 );
 
 ALTER TABLE ONLY public.documents FORCE ROW LEVEL SECURITY;
@@ -2249,6 +2251,13 @@ CREATE INDEX documents_learned ON public.documents USING btree (learned_topic_id
 --
 
 CREATE INDEX documents_list ON public.documents USING btree (user_id, created_at DESC, id DESC);
+
+
+--
+-- Name: documents_summary; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_summary ON public.documents USING btree (user_id, status) INCLUDE (folder_id, topic_id, document_date, created_at);
 
 
 --

@@ -44,6 +44,7 @@ import (
 	metotpremove "docuvault/functions/me/totpremove"
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
 	searchquery "docuvault/functions/search/query"
+	trashempty "docuvault/functions/trash/empty"
 	uploadsabort "docuvault/functions/uploads/abort"
 	uploadsbegin "docuvault/functions/uploads/begin"
 	uploadscomplete "docuvault/functions/uploads/complete"
@@ -99,6 +100,7 @@ var All = []host.Function{
 	metotpremove.Function,
 	schedulesreconcile.Function,
 	searchquery.Function,
+	trashempty.Function,
 	uploadsabort.Function,
 	uploadsbegin.Function,
 	uploadscomplete.Function,

@@ -36,6 +36,15 @@ func (d Document) Encode() []byte {
 	return b
 }
 
+// Bodies are the bodies of a message about each of a user's documents.
+func Bodies(user id.ID, documents []id.ID) [][]byte {
+	bodies := make([][]byte, len(documents))
+	for i, document := range documents {
+		bodies[i] = Document{User: user, Document: document}.Encode()
+	}
+	return bodies
+}
+
 // Account is a message about one account.
 type Account struct {
 	User id.ID `json:"user_id"`

@@ -61,6 +61,15 @@ type Message struct {
 	Extend func(ctx context.Context, d time.Duration) error
 }
 
+// Messages makes a message of each body.
+func Messages(bodies [][]byte) []Message {
+	all := make([]Message, len(bodies))
+	for i, body := range bodies {
+		all[i] = Message{Body: body}
+	}
+	return all
+}
+
 // Handler does the work that a message asks for, and is safe to call from
 // several goroutines and with a message that it has done before.
 //

@@ -167,7 +167,7 @@ func (r *Reconciler) handle(ctx context.Context, d dueRow, report *Report) error
 	case vault.Processing:
 		return r.abandoned(ctx, actor, d, report)
 	case vault.Trashed:
-		over, err := r.vault.EmptyTrash(ctx, d.user, d.document)
+		over, err := r.vault.EndRetention(ctx, d.user, d.document)
 		if err != nil || !over {
 			return err
 		}

@@ -195,7 +195,7 @@ func TestADocumentThatWasRestoredIsNotPurged(t *testing.T) {
 	}
 	empty := func(want bool, status string) {
 		t.Helper()
-		if purged, err := v.EmptyTrash(t.Context(), u.ID, d.ID); err != nil || purged != want || w.Status(t, d.ID) != status {
+		if purged, err := v.EndRetention(t.Context(), u.ID, d.ID); err != nil || purged != want || w.Status(t, d.ID) != status {
 			t.Errorf("%v, %v, status %s", purged, err, w.Status(t, d.ID))
 		}
 	}

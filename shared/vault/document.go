@@ -66,6 +66,8 @@ type Document struct {
 	OriginalModifiedAt *time.Time `json:"original_modified_at,omitempty" doc:"When the file was last changed, as its owner's machine said."`
 	CreatedAt          time.Time  `json:"created_at"`
 	UpdatedAt          time.Time  `json:"updated_at"`
+	TrashedAt          *time.Time `json:"trashed_at,omitempty" doc:"Of a document in the trash: since when."`
+	PurgeAt            *time.Time `json:"purge_at,omitempty" doc:"Of a document in the trash: when it is deleted for good, or soon after."`
 	Version            int64      `json:"version" doc:"Grows with each change; send it as If-Match to change only what you saw."`
 }
 
@@ -111,7 +113,8 @@ const columns = ` d.id, d.status, coalesce(d.failure, ''), d.size, d.sha256, d.c
   d.folder_id, d.topic_id, (SELECT t.name_sealed FROM topics t WHERE t.id = d.topic_id), coalesce(d.topic_source, ''),
   ARRAY(SELECT g.id FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE x.document_id = d.id ORDER BY g.created_at, g.id),
   ARRAY(SELECT g.name_sealed FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE x.document_id = d.id ORDER BY g.created_at, g.id),
-  d.document_date, d.page_count, coalesce(d.language, ''), d.original_modified_at, d.created_at, d.updated_at, d.version `
+  d.document_date, d.page_count, coalesce(d.language, ''), d.original_modified_at, d.created_at, d.updated_at, d.version,
+  d.trashed_at, CASE d.status WHEN 'trashed' THEN d.next_due_at END `
 
 // row is a document as the database has it.
 type row struct {
@@ -133,6 +136,7 @@ func (r *row) fields() []any {
 		&r.folder, &r.topicID, &r.topicName, &d.TopicSource,
 		&r.tagIDs, &r.tagNames,
 		&r.documentDate, &d.PageCount, &d.Language, &d.OriginalModifiedAt, &d.CreatedAt, &d.UpdatedAt, &d.Version,
+		&d.TrashedAt, &d.PurgeAt,
 	}
 }
 

@@ -52,6 +52,7 @@ var orders = map[string]order{
 	"updated_at":    {"d.updated_at", "timestamptz"},
 	"size":          {"d.size", "bigint"},
 	"document_date": {"coalesce(d.document_date, '-infinity'::date)", "date"},
+	"trashed_at":    {"coalesce(d.trashed_at, d.created_at)", "timestamptz"},
 }
 
 // Sorts are the values that Filter.Sort takes; "-" in front is descending.

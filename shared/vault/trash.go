@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"docuvault/shared/audit"
@@ -12,16 +14,50 @@ import (
 	"docuvault/shared/quota"
 )
 
+// TrashConfig is how long the trash keeps documents.
+type TrashConfig struct {
+	// Retention is from when a document came into the trash to when it is
+	// deleted for good. Another value is for documents that come from then on.
+	Retention time.Duration `env:"TRASH_RETENTION" envDefault:"720h"`
+}
+
+// Validate names the variable that is wrong and what would be right.
+func (c *TrashConfig) Validate() error {
+	if c.Retention < time.Hour || c.Retention > 10*365*24*time.Hour {
+		return errors.New("TRASH_RETENTION: from 1h to 87600h (ten years)")
+	}
+	return nil
+}
+
+// transition is a guarded change of status: the assignments, the condition on
+// the statuses it starts from, and those in which it has nothing to do.
+type transition struct {
+	action    audit.Action
+	set, from string
+	wanted    []Status
+}
+
+var (
+	toTrash = transition{audit.DocumentTrashed, `status = 'trashed', trashed_at = clock_timestamp(), next_due_at = clock_timestamp() + @wait,
+	  status_before = CASE status WHEN 'processing' THEN 'stored' ELSE status END`,
+		`status IN ('stored', 'processing', 'ready', 'failed')`, []Status{Trashed}}
+	outOfTrash = transition{audit.DocumentRestored, `status = status_before, status_before = NULL, trashed_at = NULL,
+	  next_due_at = CASE status_before WHEN 'stored' THEN clock_timestamp() END`,
+		`status = 'trashed'`, []Status{Stored, Processing, Ready, Failed}}
+	toPurge = transition{audit.DocumentPurging, `status = 'purging', next_due_at = clock_timestamp() + interval '1 minute', attempts = 0`,
+		`status IN ('stored', 'processing', 'ready', 'failed', 'trashed')`, []Status{Purging}}
+	fromTrashToPurge = transition{toPurge.action, toPurge.set,
+		`status = 'trashed' AND next_due_at <= clock_timestamp()`, []Status{Stored, Processing, Ready, Failed, Trashed, Purging}}
+	toReprocess = transition{audit.Reprocessed, `status = 'stored', failure = NULL, attempts = 0, next_due_at = clock_timestamp() + interval '1 minute'`,
+		`status IN ('ready', 'failed')`, []Status{Stored, Processing}}
+)
+
 // Trash moves a live document into the trash, where it still counts. The
 // reconciler purges it after retention. Trashing a trashed one changes
 // nothing. It returns fault.NotFound and, for an upload that is still open,
 // fault.WrongState.
 func (v *Vault) Trash(ctx context.Context, actor database.Actor, document id.ID, retention time.Duration) error {
-	_, err := v.move(ctx, actor, document, audit.DocumentTrashed, `
-	  UPDATE documents SET status = 'trashed', next_due_at = clock_timestamp() + @wait,
-	         status_before = CASE status WHEN 'processing' THEN 'stored' ELSE status END
-	   WHERE id = @id AND user_id = app_user() AND status IN ('stored', 'processing', 'ready', 'failed')`,
-		database.Args{"wait": retention}, Trashed)
+	_, err := v.move(ctx, actor, document, toTrash, database.Args{"wait": retention})
 	return err
 }
 
@@ -29,83 +65,165 @@ func (v *Vault) Trash(ctx context.Context, actor database.Actor, document id.ID,
 // quota, since it was counted all along. It returns fault.NotFound and
 // fault.WrongState.
 func (v *Vault) Restore(ctx context.Context, actor database.Actor, document id.ID) (Document, error) {
-	_, err := v.move(ctx, actor, document, audit.DocumentRestored, `
-	  UPDATE documents SET status = status_before, status_before = NULL,
-	         next_due_at = CASE status_before WHEN 'stored' THEN clock_timestamp() END
-	   WHERE id = @id AND user_id = app_user() AND status = 'trashed'`,
-		database.Args{}, Stored, Processing, Ready, Failed)
-	if err != nil {
+	if _, err := v.move(ctx, actor, document, outOfTrash, database.Args{}); err != nil {
 		return Document{}, err
 	}
 	return v.Get(ctx, actor, document)
 }
 
-// EmptyTrash is BeginPurge for a document whose time in the trash is over; it
+// EndRetention is BeginPurge for a document whose time in the trash is over; it
 // reports whether it was. A document that was restored meanwhile stays.
-func (v *Vault) EmptyTrash(ctx context.Context, user, document id.ID) (bool, error) {
-	return v.move(ctx, database.OnBehalfOf(user), document, audit.DocumentPurging, `
-	  UPDATE documents SET status = 'purging', next_due_at = clock_timestamp() + interval '1 minute', attempts = 0
-	   WHERE id = @id AND user_id = app_user() AND status = 'trashed' AND next_due_at <= clock_timestamp()`,
-		database.Args{}, Stored, Processing, Ready, Failed, Trashed, Purging)
+func (v *Vault) EndRetention(ctx context.Context, user, document id.ID) (bool, error) {
+	return v.move(ctx, database.OnBehalfOf(user), document, fromTrashToPurge, database.Args{})
 }
 
 // BeginPurge makes a live document unreadable at once; the purge worker deletes
 // its bytes and its row. Doing it again changes nothing. It returns
 // fault.NotFound and fault.WrongState.
 func (v *Vault) BeginPurge(ctx context.Context, actor database.Actor, document id.ID) error {
-	_, err := v.move(ctx, actor, document, audit.DocumentPurging, `
-	  UPDATE documents SET status = 'purging', next_due_at = clock_timestamp() + interval '1 minute', attempts = 0
-	   WHERE id = @id AND user_id = app_user() AND status IN ('stored', 'processing', 'ready', 'failed', 'trashed')`,
-		database.Args{}, Purging)
+	_, err := v.move(ctx, actor, document, toPurge, database.Args{})
 	return err
+}
+
+// trashPage is how many documents one statement takes out of the trash.
+const trashPage = 500
+
+// EmptyTrash is BeginPurge for all documents in the trash, except those that
+// come into it meanwhile. It works in transactions of some hundred documents,
+// and hands the ids of each to purging after its commit, until none is left or
+// half of the time that ctx has is over. It returns how many documents it began
+// to purge, and how many are left.
+func (v *Vault) EmptyTrash(ctx context.Context, actor database.Actor, purging func([]id.ID)) (begun, left int, err error) {
+	enough := time.Now().Add(10 * time.Second)
+	if deadline, ok := ctx.Deadline(); ok {
+		enough = time.Now().Add(time.Until(deadline) / 2)
+	}
+	// The database's clock wrote trashed_at.
+	args := database.Args{"limit": trashPage, "before": time.Time{}}
+	const there = `user_id = app_user() AND status = 'trashed' AND (trashed_at IS NULL OR trashed_at <= @before)`
+	var before time.Time
+	if err := v.db.Do(ctx, actor, func(b *database.Batch) { b.One(`SELECT clock_timestamp()`, nil, &before) }); err != nil {
+		return 0, 0, fmt.Errorf("empty the trash: %w", err)
+	}
+	args["before"] = before
+	entry := audit.Entry{Action: toPurge.action}
+	for page := []id.ID{id.Nil}; len(page) > 0 && time.Now().Before(enough); begun += len(page) {
+		page = nil
+		err := v.db.Do(ctx, actor, func(b *database.Batch) {
+			b.Each(`WITH changed AS (UPDATE documents SET `+toPurge.set+`
+			          WHERE user_id = app_user() AND status = 'trashed' AND id = ANY (ARRAY(
+			            SELECT id FROM documents WHERE `+there+` ORDER BY id LIMIT @limit FOR UPDATE))
+			          RETURNING id)
+			        SELECT changed.id, `+audit.CallEach+` FROM changed`, entry.Into(ctx, actor, args),
+				func(scan func(...any) error) error {
+					var document id.ID
+					err := scan(&document, nil)
+					page = append(page, document)
+					return err
+				})
+		})
+		if err != nil {
+			return begun, 0, fmt.Errorf("empty the trash: %w", err)
+		}
+		if len(page) > 0 {
+			purging(page)
+		}
+	}
+	err = v.db.Do(ctx, actor, func(b *database.Batch) {
+		b.One(`SELECT count(*) FROM documents WHERE `+there, database.Args{"before": before}, &left)
+	})
+	if err != nil {
+		return begun, 0, fmt.Errorf("empty the trash: %w", err)
+	}
+	return begun, left, nil
 }
 
 // Reprocess asks for a new analysis. It returns fault.NotFound and, for a
 // document in the trash or with an open upload, fault.WrongState. One that
 // waits for its analysis anyway stays as it is.
 func (v *Vault) Reprocess(ctx context.Context, actor database.Actor, document id.ID) (Document, error) {
-	_, err := v.move(ctx, actor, document, audit.Reprocessed, `
-	  UPDATE documents SET status = 'stored', failure = NULL, attempts = 0, next_due_at = clock_timestamp() + interval '1 minute'
-	   WHERE id = @id AND user_id = app_user() AND status IN ('ready', 'failed')`,
-		database.Args{}, Stored, Processing)
-	if err != nil {
+	if _, err := v.move(ctx, actor, document, toReprocess, database.Args{}); err != nil {
 		return Document{}, err
 	}
 	return v.Get(ctx, actor, document)
 }
 
-// move runs a guarded transition with its audit entry. When the guard did not
-// hold it looks why: already in one of the states that the caller wanted is
-// fine, another state is fault.WrongState, no document fault.NotFound.
-func (v *Vault) move(ctx context.Context, actor database.Actor, document id.ID, action audit.Action, update string, args database.Args, wanted ...Status) (moved bool, err error) {
-	args["id"] = document
-	entry := audit.Entry{Action: action, Target: document}
-	var entryID int64
-	var status Status
-	var there bool
-	err = v.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&moved, `WITH moved AS (`+update+` RETURNING id) SELECT `+audit.Call+` FROM moved`,
-			entry.Into(ctx, actor, args), &entryID)
-		b.Maybe(&there, `SELECT status FROM documents WHERE id = @id AND user_id = app_user()`,
-			database.Args{"id": document}, &status)
+// move runs a transition of one document with its audit entry.
+func (v *Vault) move(ctx context.Context, actor database.Actor, document id.ID, t transition, args database.Args) (moved bool, err error) {
+	outcomes, err := v.moveAll(ctx, actor, []id.ID{document}, t, args)
+	if err != nil {
+		return false, err
+	}
+	return outcomes[0].Changed, outcomes[0].Err
+}
+
+// Outcome is what a change of many documents did with one of them.
+type Outcome struct {
+	Document id.ID
+	Status   Status // that it has now; "" when there is none
+	Changed  bool   // false without Err: it was so already
+	Err      error  // a fault: not_found, wrong_state
+}
+
+// moveAll runs a transition of many documents, with an audit entry each, and
+// returns an outcome for each id in order. Where the guard did not hold it looks
+// why: already in one of the states that the caller wanted is fine, another
+// state is fault.WrongState, no document fault.NotFound.
+func (v *Vault) moveAll(ctx context.Context, actor database.Actor, documents []id.ID, t transition, args database.Args) ([]Outcome, error) {
+	args["ids"] = documents
+	moved, status := map[id.ID]bool{}, map[id.ID]Status{}
+	entry := audit.Entry{Action: t.action}
+	err := v.db.Do(ctx, actor, func(b *database.Batch) {
+		lockAll(b, documents)
+		b.Each(`WITH changed AS (UPDATE documents SET `+t.set+`
+		          WHERE id = ANY (@ids::uuid[]) AND user_id = app_user() AND `+t.from+` RETURNING id)
+		        SELECT changed.id, `+audit.CallEach+` FROM changed`, entry.Into(ctx, actor, args), func(scan func(...any) error) error {
+			var document id.ID
+			err := scan(&document, nil)
+			moved[document] = true
+			return err
+		})
+		readStatuses(b, documents, status)
 	})
-	switch {
-	case err != nil:
-		return false, fmt.Errorf("%s: %w", action, err)
-	case moved:
-		return true, nil
-	case !there:
-		return false, ErrNoDocument
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.action, err)
 	}
-	for _, w := range wanted {
-		if status == w {
-			return false, nil
+	outcomes := make([]Outcome, len(documents))
+	for i, document := range documents {
+		o := Outcome{Document: document, Status: status[document], Changed: moved[document]}
+		if !o.Changed && !slices.Contains(t.wanted, o.Status) {
+			o.Err = notIn(o.Status)
 		}
+		outcomes[i] = o
 	}
-	if status == Purging {
-		return false, ErrNoDocument
+	return outcomes, nil
+}
+
+// notIn is the fault of a document whose status does not allow what was asked.
+func notIn(status Status) error {
+	if status == "" || status == Purging {
+		return ErrNoDocument
 	}
-	return false, fault.Newf(fault.WrongState, "The document is %s, so this cannot be done now.", status).With("document_status", status)
+	return fault.Newf(fault.WrongState, "The document is %s, so this cannot be done now.", status).With("document_status", status)
+}
+
+// lockAll adds the statement that locks documents in the order of their ids, in
+// which all that lock several do.
+func lockAll(b *database.Batch, documents []id.ID) {
+	if len(documents) > 1 {
+		b.Exec(`SELECT FROM documents WHERE id = ANY (@ids::uuid[]) AND user_id = app_user() ORDER BY id FOR UPDATE`, database.Args{"ids": documents})
+	}
+}
+
+func readStatuses(b *database.Batch, documents []id.ID, into map[id.ID]Status) {
+	b.Each(`SELECT id, status FROM documents WHERE id = ANY (@ids::uuid[]) AND user_id = app_user()`, database.Args{"ids": documents},
+		func(scan func(...any) error) error {
+			var document id.ID
+			var status Status
+			err := scan(&document, &status)
+			into[document] = status
+			return err
+		})
 }
 
 // deleter is what purging needs of object storage.

@@ -4,7 +4,6 @@ package delete
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -33,10 +32,6 @@ type Input struct {
 	Permanent bool  `query:"permanent" doc:"Delete for good instead of into the trash."`
 }
 
-type config struct {
-	Retention time.Duration `env:"TRASH_RETENTION" envDefault:"720h"`
-}
-
 // New builds the handler.
 func New(env *host.Env) (func(context.Context, *Input) (*struct{}, error), error) {
 	documents, err := vault.Open(env)
@@ -47,7 +42,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*struct{}, error), error
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := host.Config[config](env)
+	cfg, err := host.Config[vault.TrashConfig](env)
 	if err != nil {
 		return nil, err
 	}

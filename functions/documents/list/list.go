@@ -33,7 +33,7 @@ type Input struct {
 	Tag      string   `query:"tag" maxLength:"100"`
 	FolderID id.ID    `query:"folder_id" format:"uuid"`
 	Q        string   `query:"q" maxLength:"500" doc:"A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that."`
-	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date" default:"-created_at"`
+	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date,trashed_at,-trashed_at" default:"-created_at"`
 }
 
 // Output is the page.
