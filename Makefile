@@ -43,8 +43,9 @@ fmt: setup ## Format the Go code
 	@tool=$$(bash .ci/tool golangci-lint) && "$$tool" fmt
 
 .PHONY: generate
-generate: setup ## Write openapi.yaml and db/schema.sql anew
+generate: setup ## Write openapi.yaml, the page's types of it, and db/schema.sql anew
 	go test ./test/layout -count=1 -run '^TestOpenAPI$$' -update
+	sh .ci/web generate
 	go test ./db/migrate -count=1 -run '^TestSchemaFile$$' -update
 
 .PHONY: tools
@@ -55,12 +56,16 @@ tools: setup ## Install the linter, the vulnerability checker, MinIO and Mailpit
 	@bash .ci/tool mailpit
 
 .PHONY: build
-build: setup ## bin/docuvault
-	@CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/docuvault
+build: setup web ## bin/docuvault, with the web page in it
+	@CGO_ENABLED=0 go build -tags web -trimpath -o $(BIN) ./cmd/docuvault
+
+.PHONY: web
+web: ## The web page into web/dist, where it is not as its sources are
+	@sh .ci/web build
 
 .PHONY: clean
 clean: ## Delete what was built; a vault's data lies elsewhere and stays
-	rm -rf bin dist
+	rm -rf bin dist web/dist web/node_modules
 
 .PHONY: setup
 setup:

@@ -2,6 +2,8 @@ module docuvault
 
 go 1.26.0
 
+ignore ./web/node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/amacneil/dbmate/v2 v2.29.4

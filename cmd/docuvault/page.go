@@ -3,14 +3,32 @@ package main
 import (
 	_ "embed"
 	"net/http"
+
+	"docuvault/shared/host"
+	"docuvault/shared/storage"
+	"docuvault/web"
 )
 
+// plainHTML says how to get the page, in a binary that was built without it.
+//
 //go:embed page.html
-var pageHTML []byte
+var plainHTML []byte
 
-// withPage serves the one plain page at "/" until the web page comes, and all
-// else from api.
-func withPage(api http.Handler) http.Handler {
+// withPage serves the web page at its own paths, and all else from api.
+func withPage(env *host.Env, api http.Handler) (http.Handler, error) {
+	build := web.Built()
+	if build == nil {
+		return withPlainPage(api), nil
+	}
+	origins, err := storage.Origins(env)
+	if err != nil {
+		return nil, err
+	}
+	return web.New(build, api, origins...)
+}
+
+// withPlainPage serves the one plain page at "/".
+func withPlainPage(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 			api.ServeHTTP(w, r)
@@ -21,6 +39,6 @@ func withPage(api http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		_, _ = w.Write(pageHTML)
+		_, _ = w.Write(plainHTML)
 	})
 }

@@ -183,8 +183,9 @@ func (c *serveCmd) handler(ctx context.Context, env *host.Env, p *parts) (http.H
 	if err != nil {
 		return nil, err
 	}
-	if p.storage == nil {
-		return withPage(api), nil
+	page, err := withPage(env, api)
+	if err != nil || p.storage == nil {
+		return page, err
 	}
 	store, err := storage.Open(env)
 	if err != nil {
@@ -194,7 +195,7 @@ func (c *serveCmd) handler(ctx context.Context, env *host.Env, p *parts) (http.H
 		return nil, fmt.Errorf("make the buckets: %w", err)
 	}
 	p.storage.DeliverTo(api)
-	page, objects := withPage(api), p.storage.Handler()
+	objects := p.storage.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if objects.Serves(r.URL.Path) {
 			objects.ServeHTTP(w, r)

@@ -25,14 +25,14 @@ import (
 	"time"
 )
 
-// Build builds docuvault into dir, with the Go command's cache, and returns the
-// program's path. It must run inside the module.
-func Build(ctx context.Context, dir string) (string, error) {
+// Build builds docuvault into dir, with the Go command's cache and build tags,
+// and returns the program's path. It must run inside the module.
+func Build(ctx context.Context, dir string, tags ...string) (string, error) {
 	program := filepath.Join(dir, "docuvault")
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "docuvault/cmd/docuvault")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","), "-o", program, "docuvault/cmd/docuvault")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build docuvault: %w\n%s", err, out)

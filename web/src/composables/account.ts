@@ -1,0 +1,28 @@
+import { api, ok } from '@/api/client'
+import { useSession } from '@/session/store'
+
+let reading: Promise<void> | undefined
+let again = false
+
+/**
+ * Reads the account anew, for what changes without it being asked: the room
+ * that is used. Many calls at once become two readings at most.
+ */
+export function refreshAccount(): Promise<void> {
+  if (reading) {
+    again = true
+    return reading
+  }
+  reading = (async () => {
+    do {
+      again = false
+      try {
+        useSession().know(await ok(api.GET('/v1/me')))
+      } catch {
+        // what is shown stays as it was; the next call tries again
+      }
+    } while (again)
+    reading = undefined
+  })()
+  return reading
+}

@@ -1,0 +1,35 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import { useSession } from '@/session/store'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Seen without a session. */
+    public?: boolean
+    /** Without the frame of the signed-in page. */
+    bare?: boolean
+  }
+}
+
+// The first segment of each path is in pages.json, which the server reads too.
+export const routes: RouteRecordRaw[] = [
+  { path: '/', redirect: '/library' },
+  { path: '/login', component: () => import('@/views/LoginView.vue'), meta: { public: true, bare: true } },
+  { path: '/register', component: () => import('@/views/RegisterView.vue'), meta: { public: true, bare: true } },
+  { path: '/library', component: () => import('@/views/LibraryView.vue') },
+  { path: '/trash', component: () => import('@/views/LibraryView.vue') },
+  { path: '/welcome', redirect: '/library' },
+  { path: '/:rest(.*)*', component: () => import('@/views/NotFoundView.vue'), meta: { public: true, bare: true } },
+]
+
+export function makeRouter() {
+  const router = createRouter({ history: createWebHistory(), routes })
+  router.beforeEach(async (to) => {
+    const session = useSession()
+    // Who is at the door and has a session goes in.
+    await session.start()
+    if (session.status === 'in') return to.path === '/login' || to.path === '/register' ? '/library' : true
+    if (to.meta.public) return true
+    return { path: '/login', query: to.path === '/library' ? {} : { to: to.fullPath } }
+  })
+  return router
+}

@@ -1,0 +1,116 @@
+import { createHmac } from 'node:crypto'
+import { expect, expectNothingLeft, newAccount, register, signIn, test, tokenOf } from './vault'
+
+/** The code of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 seconds). */
+function totp(secret: string, at = Date.now()): string {
+  let bits = ''
+  for (const c of secret.replace(/=+$/, '')) bits += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((b) => parseInt(b, 2)))
+  const counter = Buffer.alloc(8)
+  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)))
+  const mac = createHmac('sha1', key).update(counter).digest()
+  const offset = (mac[19] ?? 0) & 15
+  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0')
+}
+
+test('registers, reloads, signs out and in again, and leaves no secret anywhere', async ({ page }) => {
+  const account = await register(page)
+  await expectNothingLeft(page, account.password)
+  await page.reload()
+  await expect(page).toHaveURL(/library/)
+  await expectNothingLeft(page, account.password)
+  await page.getByRole('button', { name: account.email }).click()
+  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  await expect(page).toHaveURL(/login$/)
+  await page.reload()
+  await expect(page.getByRole('heading', { name: 'Sign in to your vault' })).toBeVisible()
+
+  await signIn(page, { ...account, password: 'not the right one' })
+  await expect(page.getByRole('alert')).toContainText('Address or password are not right.')
+  await expect(page.getByRole('alert')).toContainText(/Request [0-9a-f-]{36}/)
+  await signIn(page, account)
+  await expect(page).toHaveURL(/library/)
+  await expectNothingLeft(page, account.password, 'not the right one')
+})
+
+test('asks for the second factor when the account has one', async ({ page }) => {
+  const account = await register(page)
+  const token = await tokenOf(page, account)
+  const headers = { Authorization: `Bearer ${token}` }
+  await page.request.post('/v1/auth/reauth', { data: { password: account.password }, headers })
+  const enrolment = (await (await page.request.post('/v1/me/totp', { headers })).json()) as { secret: string }
+  const at = Date.now()
+  const confirmed = await page.request.post('/v1/me/totp/confirm', { data: { code: totp(enrolment.secret, at - 30_000) }, headers })
+  expect(confirmed.status()).toBe(200)
+
+  await page.context().clearCookies()
+  await page.goto('/login')
+  await signIn(page, account)
+  await expect(page.getByText('The password is right.')).toBeVisible()
+  await expect(page.getByLabel('Code')).toBeFocused()
+  await page.getByLabel('Code').fill(totp(enrolment.secret, at))
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/library/)
+  await expectNothingLeft(page, account.password)
+})
+
+test('a revoked session ends at the sign-in, with a sentence, and goes on where it was', async ({ page }) => {
+  const account = await register(page)
+  await page.goto('/trash')
+  const token = await tokenOf(page, account)
+  await page.request.delete('/v1/auth/sessions', { headers: { Authorization: `Bearer ${token}` } })
+  // The cookie that the request above left is the other session's.
+  await page.context().clearCookies()
+  await page.getByRole('link', { name: 'All papers' }).click()
+  await expect(page.getByText('This session was ended, here or on another of your devices.')).toBeVisible()
+  await signIn(page, account)
+  await expect(page).toHaveURL(/(library|trash)$/)
+})
+
+test('tabs share a session, and a sign-out ends all', async ({ context }) => {
+  const account = newAccount()
+  const first = await context.newPage()
+  await register(first, account)
+  let refreshes = 0
+  context.on('request', (request) => {
+    if (request.url().endsWith('/v1/auth/refresh')) refreshes++
+  })
+  // A tab that has a token gives it; on a machine that is busy one may hear of it too late.
+  const more = await Promise.all([context.newPage(), context.newPage(), context.newPage()])
+  await Promise.all(more.map((page) => page.goto('/library')))
+  for (const page of more) await expect(page.getByRole('button', { name: account.email })).toBeVisible()
+  expect(refreshes).toBeLessThan(more.length)
+
+  await first.getByRole('button', { name: account.email }).click()
+  await first.getByRole('menuitem', { name: 'Sign out' }).click()
+  for (const page of [first, ...more]) await expect(page).toHaveURL(/login/)
+})
+
+test('a vault that does not answer is waited for', async ({ page, watch }) => {
+  watch.expected.push(/net::ERR/)
+  const account = await register(page)
+  let answers = false
+  await page.route('**/v1/auth/refresh', (route) => (answers ? route.continue() : route.abort('connectionrefused')))
+  await page.reload()
+  await expect(page.getByText('The vault does not answer.')).toBeVisible()
+  answers = true
+  await expect(page.getByRole('button', { name: account.email })).toBeVisible()
+})
+
+test('a lost answer of a refresh signs nobody out', async ({ page, watch }) => {
+  watch.expected.push(/net::ERR/)
+  const account = await register(page)
+  let lost = 0
+  await page.route('**/v1/auth/refresh', async (route) => {
+    if (lost++ > 0) return route.continue()
+    // The vault rotated, and nobody hears of it: the cookie of the answer is lost too.
+    const cookies = await page.context().cookies()
+    await route.fetch()
+    await page.context().clearCookies()
+    await page.context().addCookies(cookies)
+    return route.abort('connectionreset')
+  })
+  await page.reload()
+  await expect(page.getByRole('button', { name: account.email })).toBeVisible()
+  expect(lost).toBe(2)
+})

@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto'
+import { test as base, expect, type Page, type Request } from '@playwright/test'
+
+export { expect }
+
+/** What a story knows about the browser around it, checked when it ends. */
+interface Watch {
+  /** Secrets that must not lie anywhere a script or a thief of the profile could find them. */
+  secrets: string[]
+  /** Messages of the console that the story expects. */
+  expected: RegExp[]
+}
+
+/**
+ * A page that is watched: any request to another origin, any violation of the
+ * page's policy, any error that nobody caught, and any error on the console
+ * fails the story.
+ */
+export const test = base.extend<{ watch: Watch }>({
+  watch: [
+    async ({ context, baseURL }, use) => {
+      const watch: Watch = { secrets: [], expected: [] }
+      const bad: string[] = []
+      const own = new URL(baseURL ?? '').origin
+      context.on('request', (request: Request) => {
+        const { protocol, origin } = new URL(request.url())
+        if (protocol !== 'blob:' && protocol !== 'data:' && origin !== own) bad.push(`request to another origin: ${request.url()}`)
+      })
+      context.on('console', (message) => {
+        if (message.type() !== 'error') return
+        // Chromium reports each answer of 400 or above; the stories look at what the page makes of them.
+        if (/Failed to load resource: the server responded with a status of 4\d\d/.test(message.text())) return
+        if (watch.expected.some((each) => each.test(message.text()))) return
+        bad.push(`console: ${message.text()}`)
+      })
+      context.on('weberror', (error) => bad.push(`not caught: ${error.error().message}`))
+      await use(watch)
+      expect(bad).toEqual([])
+    },
+    { auto: true },
+  ],
+})
+
+export interface Account {
+  email: string
+  password: string
+}
+
+export function newAccount(): Account {
+  return { email: `${randomBytes(6).toString('hex')}@example.org`, password: `a long sentence ${randomBytes(6).toString('hex')}` }
+}
+
+/** Registers through the page, and leaves it in the library. */
+export async function register(page: Page, account = newAccount()): Promise<Account> {
+  await page.goto('/register')
+  await page.getByLabel('E-mail address').fill(account.email)
+  await page.getByLabel('Password', { exact: true }).fill(account.password)
+  await page.getByRole('button', { name: 'Create an account' }).click()
+  await page.waitForURL(/welcome|library/)
+  await page.goto('/library')
+  return account
+}
+
+export async function signIn(page: Page, account: Account) {
+  await page.getByLabel('E-mail address').fill(account.email)
+  await page.getByLabel('Password', { exact: true }).fill(account.password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+/** An access token for what a story does beside the page. */
+export async function tokenOf(page: Page, account: Account): Promise<string> {
+  const answer = await page.request.post('/v1/auth/login', { data: account, headers: { 'Sec-Fetch-Site': 'same-origin' } })
+  expect(answer.ok()).toBe(true)
+  return ((await answer.json()) as { access_token: string }).access_token
+}
+
+/**
+ * Everything that the page left where it could be found: both storages,
+ * IndexedDB, caches, cookies that scripts see, the URL, the history's state,
+ * and the document as it is.
+ */
+export async function leftBehind(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    const found: unknown[] = [{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href, history.state]
+    found.push(document.documentElement.outerHTML)
+    for (const input of document.querySelectorAll('input, textarea')) {
+      if (!(input as HTMLElement).checkVisibility()) found.push((input as HTMLInputElement).value)
+    }
+    for (const { name } of await indexedDB.databases()) {
+      if (!name) continue
+      const db = await new Promise<IDBDatabase>((resolve, reject) => {
+        const open = indexedDB.open(name)
+        open.onsuccess = () => resolve(open.result)
+        open.onerror = () => reject(open.error)
+      })
+      found.push(name, [...db.objectStoreNames])
+      for (const store of db.objectStoreNames) {
+        found.push(
+          await new Promise((resolve) => {
+            const all = db.transaction(store).objectStore(store).getAll()
+            all.onsuccess = () => resolve(all.result)
+          }),
+        )
+      }
+      db.close()
+    }
+    if ('caches' in window) for (const key of await caches.keys()) found.push(key, (await (await caches.open(key)).keys()).map((r) => r.url))
+    return JSON.stringify(found)
+  })
+}
+
+/** Fails if a secret, or a JWT of any kind, lies around. */
+export async function expectNothingLeft(page: Page, ...secrets: string[]) {
+  const left = await leftBehind(page)
+  for (const secret of secrets) expect(left.includes(secret), 'a password lies around').toBe(false)
+  expect(left, 'an access token lies around').not.toMatch(/eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\./)
+}
