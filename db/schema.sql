@@ -273,6 +273,198 @@ COMMENT ON FUNCTION public.app_user() IS 'the user of this transaction; NULL, an
 
 
 --
+-- Name: audit_field(bytea); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_field(bytea) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ($1 IS NULL) THEN '\xffffffff'::bytea ELSE (int4send(octet_length($1)) || $1) END;
+
+
+ALTER FUNCTION public.audit_field(bytea) OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_micros(timestamp with time zone); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_micros(timestamp with time zone) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN int8send(((EXTRACT(epoch FROM $1) * (1000000)::numeric))::bigint);
+
+
+ALTER FUNCTION public.audit_micros(timestamp with time zone) OWNER TO docuvault_migrate;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: audit_log; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.audit_log (
+    id bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    user_id uuid,
+    actor text NOT NULL,
+    action text NOT NULL,
+    target uuid,
+    personal_mac bytea,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['user'::text, 'admin'::text, 'system'::text])))
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.audit_log OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_leaf(public.audit_log); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_leaf(l public.audit_log) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN sha256((((((((((('\x00'::bytea || public.audit_field('\x646f63757661756c742d61756469742d7631'::bytea)) || public.audit_field(int8send((l).id))) || public.audit_field(xid8send((l).xid))) || public.audit_field(public.audit_micros((l).at))) || public.audit_field(uuid_send((l).user_id))) || public.audit_field(convert_to((l).actor, 'UTF8'::name))) || public.audit_field(convert_to((l).action, 'UTF8'::name))) || public.audit_field(uuid_send((l).target))) || public.audit_field((l).personal_mac)) || public.audit_field(convert_to(((l).metadata)::text, 'UTF8'::name))));
+
+
+ALTER FUNCTION public.audit_leaf(l public.audit_log) OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_root(bytea[]); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_root(in_leaves bytea[]) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+DECLARE
+  nodes bytea[] := in_leaves;
+BEGIN
+  WHILE cardinality(nodes) > 1 LOOP
+    nodes := ARRAY(SELECT coalesce(sha256('\x01'::bytea || p.node || p.neighbour), p.node)
+                     FROM (SELECT u.node, u.i, lead(u.node) OVER (ORDER BY u.i) AS neighbour
+                             FROM unnest(nodes) WITH ORDINALITY u(node, i)) p
+                    WHERE p.i % 2 = 1 ORDER BY p.i);
+  END LOOP;
+  RETURN coalesce(nodes[1], sha256(''));
+END $$;
+
+
+ALTER FUNCTION public.audit_root(in_leaves bytea[]) OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_seal(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_seal(in_limit integer) RETURNS TABLE(sealed bigint, entries integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+  at_most constant integer := least(in_limit, 10000);
+  none constant bytea := decode(repeat('00', 32), 'hex');
+  last record;
+  new audit_seals;
+  covered int8multirange;
+  ids bigint[];
+  xids xid8[];
+  hashes bytea[];
+  restored boolean;
+BEGIN
+  SELECT s.number, s.hash, s.mark_xid, s.mark_id INTO last FROM audit_seals s ORDER BY s.number DESC LIMIT 1;
+  IF NOT FOUND THEN
+    SELECT 0::bigint AS number, none AS hash, '0'::xid8 AS mark_xid, 0::bigint AS mark_id INTO last;
+  END IF;
+  restored := pg_snapshot_xmax(pg_current_snapshot()) < last.mark_xid;
+  -- The mark is of the same statement, and so of the same snapshot, as the entries.
+  IF restored THEN
+    SELECT coalesce(range_agg(s.ranges), '{}') INTO covered FROM audit_seals s;
+    SELECT array_agg(p.id ORDER BY p.xid, p.id), array_agg(p.leaf ORDER BY p.xid, p.id),
+           coalesce(range_agg(int8range(p.id, p.id, '[]')), '{}'), pg_snapshot_xmin(pg_current_snapshot())
+      INTO ids, hashes, new.ranges, new.mark_xid
+      FROM (SELECT l.id, l.xid, audit_leaf(l) AS leaf FROM audit_log l
+             WHERE (l.xid < pg_snapshot_xmin(pg_current_snapshot()) OR l.xid >= pg_snapshot_xmax(pg_current_snapshot()))
+               AND NOT covered @> l.id
+             ORDER BY l.xid, l.id LIMIT at_most) p;
+    new.mark_id := 0;
+    IF cardinality(ids) = at_most THEN -- there may be more: look in the same way again
+      new.mark_xid := last.mark_xid;
+      new.mark_id := last.mark_id;
+    END IF;
+  ELSE
+    SELECT array_agg(p.id ORDER BY p.xid, p.id), array_agg(p.xid ORDER BY p.xid, p.id), array_agg(p.leaf ORDER BY p.xid, p.id),
+           coalesce(range_agg(int8range(p.id, p.id, '[]')), '{}'), pg_snapshot_xmin(pg_current_snapshot())
+      INTO ids, xids, hashes, new.ranges, new.mark_xid
+      FROM (SELECT l.id, l.xid, audit_leaf(l) AS leaf FROM audit_log l
+             WHERE (l.xid, l.id) > (last.mark_xid, last.mark_id) AND l.xid < pg_snapshot_xmin(pg_current_snapshot())
+               AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.ranges @> l.id) -- from before a restore
+             ORDER BY l.xid, l.id LIMIT at_most) p;
+    new.mark_id := 0;
+    IF cardinality(ids) = at_most THEN
+      new.mark_xid := xids[at_most];
+      new.mark_id := ids[at_most];
+    END IF;
+  END IF;
+  new.count := coalesce(cardinality(ids), 0);
+  IF new.count = 0 AND NOT restored THEN
+    RETURN;
+  END IF;
+  new.number := last.number + 1;
+  new.previous := last.hash;
+  new.jump := coalesce((SELECT s.hash FROM audit_seals s WHERE s.number = new.number - (new.number & -new.number)), none);
+  new.root := audit_root(hashes);
+  new.leaves := coalesce((SELECT string_agg(h, ''::bytea ORDER BY i) FROM unnest(hashes) WITH ORDINALITY u(h, i)), ''::bytea);
+  new.created_at := clock_timestamp();
+  new.hash := audit_seal_hash(new);
+  INSERT INTO audit_seals SELECT (new).* ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  -- The day's head has its row before its object, so that no process that dies
+  -- in between leaves an object that nobody knows.
+  INSERT INTO objects (key, kind, size)
+    VALUES ('audit/head/' || to_char(new.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'audit_head', 132) ON CONFLICT DO NOTHING;
+  RETURN QUERY SELECT new.number, new.count;
+END $$;
+
+
+ALTER FUNCTION public.audit_seal(in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.audit_seals (
+    number bigint NOT NULL,
+    previous bytea NOT NULL,
+    jump bytea NOT NULL,
+    ranges int8multirange NOT NULL,
+    count integer NOT NULL,
+    root bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    mark_xid xid8 NOT NULL,
+    mark_id bigint NOT NULL,
+    hash bytea NOT NULL,
+    leaves bytea NOT NULL,
+    CONSTRAINT audit_seals_number_check CHECK ((number > 0))
+);
+
+
+ALTER TABLE public.audit_seals OWNER TO docuvault_migrate;
+
+--
+-- Name: audit_seal_hash(public.audit_seals); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.audit_seal_hash(s public.audit_seals) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN sha256((((((((((public.audit_field('\x646f63757661756c742d7365616c2d7631'::bytea) || public.audit_field(int8send((s).number))) || public.audit_field((s).previous)) || public.audit_field((s).jump)) || public.audit_field(sha256(convert_to(((s).ranges)::text, 'UTF8'::name)))) || public.audit_field(int4send((s).count))) || public.audit_field((s).root)) || public.audit_field(public.audit_micros((s).created_at))) || public.audit_field(xid8send((s).mark_xid))) || public.audit_field(int8send((s).mark_id))));
+
+
+ALTER FUNCTION public.audit_seal_hash(s public.audit_seals) OWNER TO docuvault_migrate;
+
+--
 -- Name: audit_write(text, text, uuid, jsonb, bytea, bytea, text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -429,10 +621,6 @@ END $$;
 
 
 ALTER FUNCTION public.documents_guard() OWNER TO docuvault_migrate;
-
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
 
 --
 -- Name: documents; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -1153,12 +1341,13 @@ ALTER FUNCTION public.token_lookup(in_hash bytea) OWNER TO docuvault_migrate;
 
 CREATE TABLE public.objects (
     key text NOT NULL,
-    user_id uuid NOT NULL,
+    user_id uuid,
     document_id uuid,
     kind text NOT NULL,
     size bigint NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT objects_kind_check CHECK ((kind = ANY (ARRAY['preview'::text, 'export'::text, 'audit_head'::text]))),
+    CONSTRAINT objects_owner CHECK (((kind = 'audit_head'::text) = (user_id IS NULL))),
     CONSTRAINT objects_size_check CHECK ((size >= 0))
 );
 
@@ -1248,28 +1437,6 @@ ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.alerts OWNER TO docuvault_migrate;
 
 --
--- Name: audit_log; Type: TABLE; Schema: public; Owner: docuvault_migrate
---
-
-CREATE TABLE public.audit_log (
-    id bigint NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    user_id uuid,
-    actor text NOT NULL,
-    action text NOT NULL,
-    target uuid,
-    personal_mac bytea,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['user'::text, 'admin'::text, 'system'::text])))
-);
-
-ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE public.audit_log OWNER TO docuvault_migrate;
-
---
 -- Name: audit_log_id_seq; Type: SEQUENCE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1298,35 +1465,6 @@ ALTER TABLE ONLY public.audit_personal FORCE ROW LEVEL SECURITY;
 
 
 ALTER TABLE public.audit_personal OWNER TO docuvault_migrate;
-
---
--- Name: audit_seals; Type: TABLE; Schema: public; Owner: docuvault_migrate
---
-
-CREATE TABLE public.audit_seals (
-    id bigint NOT NULL,
-    ranges int8multirange NOT NULL,
-    previous bytea NOT NULL,
-    hash bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-
-ALTER TABLE public.audit_seals OWNER TO docuvault_migrate;
-
---
--- Name: audit_seals_id_seq; Type: SEQUENCE; Schema: public; Owner: docuvault_migrate
---
-
-ALTER TABLE public.audit_seals ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
-    SEQUENCE NAME public.audit_seals_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 
 --
 -- Name: changes; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -1877,7 +2015,15 @@ ALTER TABLE ONLY public.audit_personal
 --
 
 ALTER TABLE ONLY public.audit_seals
-    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (number);
+
+
+--
+-- Name: audit_seals audit_seals_previous_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_previous_key UNIQUE (previous);
 
 
 --
@@ -2198,6 +2344,13 @@ CREATE INDEX api_tokens_user ON public.api_tokens USING btree (user_id, id);
 
 
 --
+-- Name: audit_log_order; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX audit_log_order ON public.audit_log USING btree (xid, id);
+
+
+--
 -- Name: audit_log_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2209,6 +2362,13 @@ CREATE INDEX audit_log_user ON public.audit_log USING btree (user_id, id DESC);
 --
 
 CREATE INDEX audit_personal_user ON public.audit_personal USING btree (user_id);
+
+
+--
+-- Name: audit_seals_ranges; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX audit_seals_ranges ON public.audit_seals USING gist (ranges);
 
 
 --
@@ -2766,6 +2926,13 @@ ALTER TABLE public.folders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.group_members ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: objects heads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY heads ON public.objects FOR INSERT TO docuvault_migrate WITH CHECK (((kind = 'audit_head'::text) AND (user_id IS NULL)));
+
+
+--
 -- Name: idempotency; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3281,6 +3448,112 @@ GRANT ALL ON FUNCTION public.app_user() TO docuvault_app;
 
 
 --
+-- Name: FUNCTION audit_field(bytea); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_field(bytea) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION audit_micros(timestamp with time zone); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_micros(timestamp with time zone) FROM PUBLIC;
+
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(id) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.user_id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(user_id) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.actor; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(actor) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(action) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.target; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(target) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.personal_mac; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(personal_mac) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: COLUMN audit_log.metadata; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(metadata) ON TABLE public.audit_log TO docuvault_app;
+
+
+--
+-- Name: FUNCTION audit_leaf(l public.audit_log); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_leaf(l public.audit_log) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION audit_root(in_leaves bytea[]); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_root(in_leaves bytea[]) FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION audit_seal(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_seal(in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_seal(in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT ON TABLE public.audit_seals TO docuvault_app;
+
+
+--
+-- Name: FUNCTION audit_seal_hash(s public.audit_seals); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.audit_seal_hash(s public.audit_seals) FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION audit_write(in_actor text, in_action text, in_target uuid, in_metadata jsonb, in_salt bytea, in_mac bytea, in_personal text); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3709,13 +3982,6 @@ GRANT UPDATE(read_at) ON TABLE public.alerts TO docuvault_app;
 
 
 --
--- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT SELECT,INSERT ON TABLE public.audit_log TO docuvault_app;
-
-
---
 -- Name: SEQUENCE audit_log_id_seq; Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3727,20 +3993,6 @@ GRANT SELECT,USAGE ON SEQUENCE public.audit_log_id_seq TO docuvault_app;
 --
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.audit_personal TO docuvault_app;
-
-
---
--- Name: TABLE audit_seals; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT SELECT,INSERT ON TABLE public.audit_seals TO docuvault_app;
-
-
---
--- Name: SEQUENCE audit_seals_id_seq; Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-GRANT SELECT,USAGE ON SEQUENCE public.audit_seals_id_seq TO docuvault_app;
 
 
 --

@@ -43,6 +43,7 @@ import (
 	metotpenrol "docuvault/functions/me/totpenrol"
 	metotpremove "docuvault/functions/me/totpremove"
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
+	schedulesseal "docuvault/functions/schedules/seal"
 	searchquery "docuvault/functions/search/query"
 	trashempty "docuvault/functions/trash/empty"
 	uploadsabort "docuvault/functions/uploads/abort"
@@ -99,6 +100,7 @@ var All = []host.Function{
 	metotpenrol.Function,
 	metotpremove.Function,
 	schedulesreconcile.Function,
+	schedulesseal.Function,
 	searchquery.Function,
 	trashempty.Function,
 	uploadsabort.Function,

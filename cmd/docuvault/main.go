@@ -32,6 +32,7 @@ type commands struct {
 	Push      pushCmd      `cmd:"" help:"Send files and folders to a vault."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Verify    verifyCmd    `cmd:"" help:"Check the invariants of a live vault."`
+	Audit     auditCmd     `cmd:"" help:"Check the audit log."`
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
 	Keys      keysCmd      `cmd:"" help:"Rotate master keys."`
 	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`

@@ -38,6 +38,11 @@ func (c *verifyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	return c.check(ctx, s, o)
+}
+
+// check runs what o names and prints it.
+func (c *verifyCmd) check(ctx context.Context, s streams, o verify.Options) error {
 	if o.Store != nil {
 		defer func() { _ = o.Store.Close() }()
 	}

@@ -52,8 +52,10 @@ GRANT SELECT ON groups, group_members TO docuvault_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON folders, topics, tags, documents, document_tags, texts, tokens, objects,
   classifier_topics, classifier_tokens, idempotency, changes, cursors TO docuvault_app;
 
--- The audit log is written once. Its personal part can be deleted, not changed.
-GRANT SELECT, INSERT ON audit_log, audit_seals TO docuvault_app;
+-- The audit log is written once, with a time and a transaction that are the
+-- server's. Its personal part can be deleted, not changed.
+GRANT SELECT ON audit_log TO docuvault_app;
+GRANT INSERT (id, user_id, actor, action, target, personal_mac, metadata) ON audit_log TO docuvault_app;
 GRANT SELECT, INSERT, DELETE ON audit_personal TO docuvault_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO docuvault_app;
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"docuvault/shared/audit"
+	"docuvault/shared/chain"
 	"docuvault/shared/database"
 	"docuvault/shared/id"
 	"docuvault/shared/quota"
@@ -49,7 +51,9 @@ func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Ba
 			break
 		}
 		scanned, last = scanned+1, info.Key
-		if r.now().Sub(info.Modified) < OrphanGrace {
+		// A head of the audit log without a row tells that the database was cut
+		// or restored: it is for an operator to see.
+		if r.now().Sub(info.Modified) < OrphanGrace || name == "derived" && strings.HasPrefix(info.Key, chain.HeadFolder) {
 			continue
 		}
 		if old = append(old, info.Key); len(old) == 1000 {

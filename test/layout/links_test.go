@@ -36,7 +36,7 @@ var gates = []struct {
 		// takes the platform's role from there, since the SDK's own would cost a
 		// client of STS.
 		modules: []string{"docuvault/shared/storage", "github.com/minio/minio-go/v7/pkg/lifecycle"},
-		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis", "shared/erase"},
+		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis", "shared/erase", "shared/notary"},
 	},
 	{
 		what:    "queues",
@@ -56,7 +56,7 @@ var gates = []struct {
 	{
 		what:    "the database",
 		modules: []string{"github.com/jackc/pgx/v5/pgxpool"},
-		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin"},
+		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin", "shared/notary"},
 	},
 }
 
