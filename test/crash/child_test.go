@@ -20,7 +20,6 @@ import (
 	"docuvault/shared/host/hostqueue"
 	"docuvault/shared/host/hostschedule"
 	"docuvault/shared/id"
-	"docuvault/shared/queue"
 )
 
 // childVariable holds the child's part, in the child only.
@@ -32,11 +31,13 @@ const clockAhead = 48 * time.Hour
 
 // part is what the parent tells the child to act.
 type part struct {
-	Story   string
-	Kill    int64
-	After   bool
-	Vars    map[string]string
-	Subject subject
+	Story string
+	Kill  int64
+	After bool
+	// Messages counts only what happens to messages.
+	Messages bool
+	Vars     map[string]string
+	Subject  subject
 }
 
 // subject is who and what a story is about.
@@ -81,7 +82,7 @@ func act(raw string) error {
 	if err != nil {
 		return err
 	}
-	k := &killer{at: p.Kill, after: p.After}
+	k := &killer{at: p.Kill, after: p.After, messages: p.Messages}
 	for _, e := range []*host.Env{env, ahead} {
 		if err := k.wrap(e); err != nil {
 			return err
@@ -91,7 +92,11 @@ func act(raw string) error {
 	if err != nil {
 		return err
 	}
-	a := &actor{subject: p.Subject, env: env, ahead: ahead, k: k, conn: conn}
+	mail, err := openMailbox(context.Background(), conn, p.Vars)
+	if err != nil {
+		return err
+	}
+	a := &actor{subject: p.Subject, env: env, ahead: ahead, k: k, mail: mail}
 	if err := stories[p.Story].act(a); err != nil {
 		return fmt.Errorf("story %s: %w", p.Story, err)
 	}
@@ -104,7 +109,7 @@ type actor struct {
 	subject
 	env, ahead *host.Env
 	k          *killer
-	conn       *pgx.Conn // for what a queue does, outside the count
+	mail       mailbox // beside the count
 }
 
 // call sends a request to one HTTP function as the subject's user, and tells
@@ -147,7 +152,7 @@ func (a *actor) deliver(worker string) error {
 	if err != nil {
 		return err
 	}
-	messages, err := waiting(context.Background(), a.conn, worker)
+	messages, err := a.mail.waiting(context.Background(), worker)
 	if err != nil {
 		return err
 	}
@@ -155,7 +160,7 @@ func (a *actor) deliver(worker string) error {
 		if err := handle(context.Background(), m.message()); err != nil {
 			return err
 		}
-		err := a.k.effect(context.Background(), "message of "+worker+" done", func(ctx context.Context) error { return m.done(ctx, a.conn) })
+		err := a.k.message(context.Background(), taking+worker, func(ctx context.Context) error { return a.mail.done(ctx, m) })
 		if err != nil {
 			return err
 		}
@@ -183,31 +188,4 @@ func find(name string) (host.Function, error) {
 		}
 	}
 	return host.Function{}, fmt.Errorf("there is no function %s", name)
-}
-
-// delivery is a message that waits in a queue.
-type delivery struct {
-	ID    int64
-	Queue string
-	Body  []byte
-}
-
-// waiting reads a queue ("": all) as its driver keeps it, oldest first.
-func waiting(ctx context.Context, conn *pgx.Conn, name string) ([]delivery, error) {
-	rows, err := conn.Query(ctx, `SELECT id, queue, decode(args->>'body', 'base64') FROM river.river_job
-	   WHERE state = 'available' AND ($1 = '' OR queue = $1) ORDER BY id`, name)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[delivery])
-}
-
-func (d delivery) message() queue.Message {
-	return queue.Message{ID: fmt.Sprint(d.ID), Body: d.Body, ReceiveCount: 1,
-		Extend: func(context.Context, time.Duration) error { return nil }}
-}
-
-func (d delivery) done(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `DELETE FROM river.river_job WHERE id = $1`, d.ID)
-	return err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -28,25 +29,49 @@ import (
 )
 
 // points counts what the suite covered.
-var points = &covered{by: map[string]int{}}
+var points = &covered{by: map[string]map[string]int{}}
 
 type covered struct {
 	mu sync.Mutex
-	by map[string]int
+	by map[string]map[string]int // by driver and story
 }
 
-func (c *covered) add(story string, kills int) {
+func (c *covered) add(driver, story string, kills int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.by[story] += kills
+	if c.by[driver] == nil {
+		c.by[driver] = map[string]int{}
+	}
+	c.by[driver][story] += kills
 }
 
 func (c *covered) report() {
-	total := 0
-	for _, n := range c.by {
-		total += n
+	for driver, stories := range c.by {
+		total := 0
+		for _, n := range stories {
+			total += n
+		}
+		fmt.Printf("crash: %d kill points in %d stories on %s\n", total, len(stories), driver)
 	}
-	fmt.Printf("crash: %d kill points in %d stories\n", total, len(c.by))
+}
+
+// driver is a driver of the queue, and the moments at which it is killed.
+type driver struct {
+	name string
+	// vars makes what the driver needs, and returns its variables; nil: nothing.
+	vars func(t testing.TB) map[string]string
+	// messages kills at what happens to messages alone, in the stories that have
+	// any: before and after each is sent, and before and after it is taken out.
+	// Between two other effects no driver has a part, and one that kills there
+	// is enough. Nor does the recovery lose messages: dead before it was sent, or
+	// after it was taken out, is lost to every driver alike; dead in between is
+	// what differs, and then the message has to come.
+	messages bool
+}
+
+var drivers = []driver{
+	{name: "postgres"},
+	{name: "sqs", vars: sqsVars, messages: true},
 }
 
 // mostEffects is more than any story has: one that goes on has lost its end.
@@ -61,50 +86,72 @@ func TestAnyMomentMayBeTheLast(t *testing.T) {
 		t.Fatal("there are no stories")
 	}
 	for name, s := range stories {
-		for _, moment := range []string{"before", "after"} {
-			t.Run(name+"/"+moment, func(t *testing.T) {
-				t.Parallel()
-				kills := 0
-				var w *world
-				for n := int64(1); ; n++ {
-					if n > mostEffects {
-						t.Fatalf("the story does not end within %d effects", mostEffects)
-					}
-					if w == nil || s.ownWorld {
-						w = newWorld(t)
-					}
-					c := w.crash(t, name, s, n, moment == "after")
-					if t.Failed() {
-						t.Fatalf("killed %s effect %d:\n%s", moment, n, c.said)
-					}
-					if c.through {
-						break
-					}
-					kills++
-				}
-				if kills == 0 {
-					t.Fatal("the story has no kill point: nothing was tested")
-				}
-				points.add(name, kills)
-				t.Logf("%d kill points", kills)
-			})
+		for _, d := range drivers {
+			if d.messages && !s.messages {
+				continue
+			}
+			for _, moment := range []string{"before", "after"} {
+				t.Run(name+"/"+d.name+"/"+moment, func(t *testing.T) {
+					t.Parallel()
+					killAll(t, name, s, d, moment == "after")
+				})
+			}
 		}
 	}
+}
+
+// killAll kills a story at each of its effects.
+func killAll(t *testing.T, name string, s story, d driver, after bool) {
+	t.Helper()
+	var w *world
+	for n := int64(1); n <= mostEffects; n++ {
+		if w == nil || s.ownWorld {
+			w = newWorld(t, d)
+		}
+		c := w.crash(t, name, s, n, after)
+		if t.Failed() {
+			t.Fatalf("killed at effect %d:\n%s", n, c.said)
+		}
+		if !c.through {
+			continue
+		}
+		if n == 1 {
+			t.Fatal("the story has no kill point: nothing was tested")
+		}
+		if has := strings.Contains(c.said, sending) || strings.Contains(c.said, taking); has != s.messages {
+			t.Errorf("messages is %v, and the story says %v:\n%s", s.messages, has, c.said)
+		}
+		points.add(d.name, name, int(n-1))
+		t.Logf("%d kill points; a message was received up to %d times", n-1, w.received)
+		return
+	}
+	t.Fatalf("the story does not end within %d effects", mostEffects)
 }
 
 // world is a vault that survives its processes.
 type world struct {
 	*vaulttest.World
 	conn       *pgx.Conn
+	driver     driver
+	mail       mailbox
+	received   int                   // how often the same message was, at most
 	reconciler *reconcile.Reconciler // with the true clock
 	ahead      *reconcile.Reconciler // for which every object is old
 	options    verify.Options
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, d driver) *world {
 	t.Helper()
-	w := &world{World: vaulttest.New(t, map[string]string{"REFRESH_GRACE": "0s", "MULTIPART_THRESHOLD": strconv.Itoa(partsAbove)})}
+	vars := map[string]string{"REFRESH_GRACE": "0s", "MULTIPART_THRESHOLD": strconv.Itoa(partsAbove)}
+	if d.vars != nil {
+		maps.Copy(vars, d.vars(t))
+	}
+	w := &world{World: vaulttest.New(t, vars), driver: d}
 	w.conn = w.DB.AsSuper(t)
+	var err error
+	if w.mail, err = openMailbox(t.Context(), w.conn, w.Vars); err != nil {
+		t.Fatal(err)
+	}
 	open := func(now func() time.Time) *reconcile.Reconciler {
 		var environ []string
 		for name, value := range w.Vars {
@@ -159,7 +206,7 @@ func (w *world) crash(t *testing.T, name string, s story, n int64, after bool) *
 	}
 	// Half of the time the queue lost all messages, else each comes twice. What
 	// is after one effect is before the next: so each moment sees both.
-	w.recover(t, s, after)
+	w.recover(t, s, after && !w.driver.messages)
 	s.check(t, c)
 	report, err := verify.Run(t.Context(), w.options)
 	if err != nil {
@@ -182,7 +229,7 @@ func (w *world) crash(t *testing.T, name string, s story, n int64, after bool) *
 // act runs the child.
 func (c *crashed) act(t *testing.T, name string, n int64, after bool) (killed bool) {
 	t.Helper()
-	encoded, err := json.Marshal(part{Story: name, Kill: n, After: after, Vars: c.Vars, Subject: c.subject})
+	encoded, err := json.Marshal(part{Story: name, Kill: n, After: after, Messages: c.driver.messages, Vars: c.Vars, Subject: c.subject})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +274,7 @@ func (w *world) recover(t *testing.T, s story, lost bool) {
 		r = w.ahead
 	}
 	if lost {
-		w.exec(t, `DELETE FROM river.river_job`)
+		w.lose(t)
 	}
 	for range 12 {
 		w.deliver(t)
@@ -245,9 +292,9 @@ func (w *world) recover(t *testing.T, s story, lost bool) {
 		reconcileAgain(t, w, r)
 		w.deliver(t)
 		var left int
-		w.query(t, &left, `SELECT (SELECT count(*) FROM river.river_job) + (SELECT count(*) FROM erasures) + (SELECT count(*) FROM documents
+		w.query(t, &left, `SELECT (SELECT count(*) FROM erasures) + (SELECT count(*) FROM documents
 		   WHERE next_due_at IS NOT NULL AND (status <> 'trashed' OR $1))`, s.emptyTrash)
-		if left == 0 {
+		if left+w.messages(t) == 0 {
 			before := w.DB.Dump(t)
 			reconcileAgain(t, w, r)
 			if after := w.DB.Dump(t); !bytes.Equal(before, after) {
@@ -263,13 +310,14 @@ func (w *world) recover(t *testing.T, s story, lost bool) {
 func reconcileAgain(t *testing.T, w *world, r *reconcile.Reconciler) {
 	t.Helper()
 	var before, after string
-	const state = `SELECT md5(string_agg(d::text, '|' ORDER BY id)) || (SELECT count(*) FROM audit_log) || (SELECT count(*) FROM river.river_job) FROM documents d`
+	const state = `SELECT md5(string_agg(d::text, '|' ORDER BY id)) || (SELECT count(*) FROM audit_log) FROM documents d`
 	w.query(t, &before, `SELECT coalesce((`+state+`), '')`)
+	sent := w.messages(t)
 	again, err := r.Run(t.Context())
 	if err != nil || again != (reconcile.Report{}) {
 		t.Errorf("a second reconcile: %+v, %v", again, err)
 	}
-	if w.query(t, &after, `SELECT coalesce((`+state+`), '')`); before != after {
+	if w.query(t, &after, `SELECT coalesce((`+state+`), '')`); before != after || sent != w.messages(t) {
 		t.Error("a second reconcile changed documents, entries or messages")
 	}
 }
@@ -289,7 +337,7 @@ func difference(before, after []byte) string {
 func (w *world) deliver(t *testing.T) {
 	t.Helper()
 	for range 10 {
-		messages, err := waiting(t.Context(), w.conn, "")
+		messages, err := w.mail.waiting(t.Context(), "")
 		if err != nil {
 			t.Fatalf("read the queue: %v", err)
 		}
@@ -297,13 +345,14 @@ func (w *world) deliver(t *testing.T) {
 			return
 		}
 		for _, m := range messages {
+			w.received = max(w.received, m.Tries)
 			w.Handler(t, m.Queue) // constructed once, here
 			vaulttest.AtOnce(2, func(int) {
 				if err := w.Deliver(t, m.Queue, m.Body); err != nil {
 					t.Errorf("deliver %s: %v", m.Queue, err)
 				}
 			})
-			if err := m.done(t.Context(), w.conn); err != nil {
+			if err := w.mail.done(t.Context(), m); err != nil {
 				t.Fatalf("take a message out: %v", err)
 			}
 		}
@@ -321,6 +370,24 @@ func (w *world) age(t *testing.T, emptyTrash bool) {
 	// An account that is gone stays watched for eight days.
 	w.exec(t, `UPDATE erasures SET next_due_at = clock_timestamp() - interval '1 second',
 	     requested_at = CASE WHEN erased_at IS NULL THEN requested_at ELSE requested_at - interval '9 days' END`)
+}
+
+// messages is how many there are, whoever has them.
+func (w *world) messages(t *testing.T) int {
+	t.Helper()
+	n, err := w.mail.count(t.Context())
+	if err != nil {
+		t.Fatalf("count the messages: %v", err)
+	}
+	return n
+}
+
+// lose loses all messages.
+func (w *world) lose(t *testing.T) {
+	t.Helper()
+	if err := w.mail.lose(t.Context()); err != nil {
+		t.Fatalf("lose the messages: %v", err)
+	}
 }
 
 func (w *world) exec(t *testing.T, sql string, args ...any) {

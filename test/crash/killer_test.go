@@ -7,7 +7,8 @@
 // nothing can catch. The parent does that for every n until the story runs
 // through. After each kill it does what time would: it delivers what the queue
 // still holds (or loses all of it), lets the reconciler run until nothing is
-// due, and then checks every invariant.
+// due, and then checks every invariant. It does so with every driver of the
+// queue.
 //
 // The product has no hook for any of this: wrappers take the place of
 // resources in the host's Env.
@@ -31,21 +32,43 @@ import (
 
 // killer counts side effects and ends the process at one of them.
 type killer struct {
-	at    int64 // the effect to die at, from 1; 0: none
-	after bool  // when it has happened, not before
-	n     atomic.Int64
+	at       int64 // the effect to die at, from 1; 0: none
+	after    bool  // when it has happened, not before
+	messages bool  // count effects on messages alone
+	n        atomic.Int64
 }
 
 // effect counts one side effect and runs it.
 func (k *killer) effect(ctx context.Context, name string, do func(ctx context.Context) error) error {
-	done := k.begin(name)
+	return k.run(ctx, k.begin(name), do)
+}
+
+// What happens to a message, before the queue's name.
+const (
+	sending = "send to "
+	taking  = "take out of "
+)
+
+// message is an effect on messages.
+func (k *killer) message(ctx context.Context, name string, do func(ctx context.Context) error) error {
+	return k.run(ctx, k.count(name), do)
+}
+
+func (k *killer) run(ctx context.Context, done func(), do func(ctx context.Context) error) error {
 	err := do(context.WithValue(ctx, counted{}, true))
 	done()
 	return err
 }
 
-// begin is an effect in two halves.
+// begin is an effect in two halves, on anything but messages.
 func (k *killer) begin(name string) (done func()) {
+	if k.messages {
+		return func() {}
+	}
+	return k.count(name)
+}
+
+func (k *killer) count(name string) (done func()) {
 	n := k.n.Add(1)
 	say("effect", fmt.Sprint(n), name)
 	if n == k.at && !k.after {
@@ -170,7 +193,7 @@ type sender struct {
 }
 
 func (s sender) Send(ctx context.Context, name string, messages ...queue.Message) error {
-	return s.k.effect(ctx, "send to "+name, func(ctx context.Context) error { return s.Queue.Send(ctx, name, messages...) })
+	return s.k.message(ctx, sending+name, func(ctx context.Context) error { return s.Queue.Send(ctx, name, messages...) })
 }
 
 // tracer counts the transactions that write.

@@ -39,6 +39,7 @@ func init() {
 		check: isReady,
 	}
 	complete := story{
+		messages: true,
 		arrange: func(t *testing.T, c *crashed) subject {
 			t.Helper()
 			s := inParts(t, c)
@@ -61,6 +62,7 @@ func init() {
 	}
 	stories["complete parts"] = complete
 	stories["parts that lie"] = story{
+		messages: true,
 		arrange: func(t *testing.T, c *crashed) subject {
 			t.Helper()
 			s := inParts(t, c)

@@ -27,6 +27,8 @@ type story struct {
 	emptyTrash bool
 	// orphans lets days pass for objects in the recovery.
 	orphans bool
+	// messages says that it sends some, or takes some out.
+	messages bool
 	// ownWorld gives every kill a world of its own: what the story does grows
 	// with the users there are.
 	ownWorld bool
@@ -73,14 +75,16 @@ func init() {
 		},
 	}
 	stories["complete"] = story{
-		arrange: uploaded,
+		messages: true,
+		arrange:  uploaded,
 		act: func(a *actor) error {
 			return a.call("uploads-complete", http.MethodPost, "/v1/uploads/"+a.Document.String()+"/complete", nil)
 		},
 		check: isReady,
 	}
 	stories["event"] = story{
-		arrange: uploaded,
+		messages: true,
+		arrange:  uploaded,
 		act: func(a *actor) error {
 			event := vaulttest.EventIn(a.Bucket, a.Key)
 			err := a.call("events-storage", http.MethodPost, "/v1/events/storage", []byte(event), "Authorization", "Bearer "+vaulttest.EventToken)
@@ -126,13 +130,15 @@ func init() {
 		},
 	}
 	stories["analyze"] = story{
-		arrange: stored(invoice, "text/plain"),
-		act:     func(a *actor) error { return a.deliver("analyze") },
-		check:   isReady,
+		messages: true,
+		arrange:  stored(invoice, "text/plain"),
+		act:      func(a *actor) error { return a.deliver("analyze") },
+		check:    isReady,
 	}
 	stories["analyze a broken paper"] = story{
-		arrange: stored([]byte("%PDF-1.7\nthis is no PDF"), "application/pdf"),
-		act:     func(a *actor) error { return a.deliver("analyze") },
+		messages: true,
+		arrange:  stored([]byte("%PDF-1.7\nthis is no PDF"), "application/pdf"),
+		act:      func(a *actor) error { return a.deliver("analyze") },
 		check: func(t *testing.T, c *crashed) {
 			t.Helper()
 			if d := c.user.Get(t, c.Document); d.Status != "failed" || d.Failure == "" || d.Failure == "analysis_failed" {
@@ -178,7 +184,8 @@ func init() {
 		},
 	}
 	stories["reprocess"] = story{
-		arrange: analyzed,
+		messages: true,
+		arrange:  analyzed,
 		act: func(a *actor) error {
 			if err := a.call("documents-reprocess", http.MethodPost, "/v1/documents/"+a.Document.String()+"/reprocess", nil); err != nil {
 				return err
@@ -196,6 +203,7 @@ func init() {
 		},
 	}
 	stories["purge"] = story{
+		messages: true,
 		arrange: func(t *testing.T, c *crashed) subject {
 			t.Helper()
 			s := analyzed(t, c)
@@ -270,6 +278,7 @@ func init() {
 		},
 	}
 	stories["delete the account"] = story{
+		messages: true,
 		arrange: func(t *testing.T, c *crashed) subject {
 			t.Helper()
 			s := analyzed(t, c)
@@ -322,6 +331,7 @@ func init() {
 		},
 	}
 	stories["reconcile"] = story{
+		messages:   true,
 		arrange:    overdue,
 		act:        func(a *actor) error { return a.reconcile() },
 		emptyTrash: true, orphans: true, ownWorld: true,
@@ -493,7 +503,7 @@ func overdue(t *testing.T, c *crashed) subject {
 	c.PutDirectly(t, c.user.ID.String()+"/"+id.New().String()+"/orphan.txt", []byte("nobody's"))
 
 	// All messages were lost.
-	c.exec(t, `DELETE FROM river.river_job`)
+	c.lose(t)
 	return subject{}
 }
 
