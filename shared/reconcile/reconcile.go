@@ -2,7 +2,8 @@
 //
 // It looks at rows that are due, at objects that no row knows, and at counters
 // that differ from their rows. Every run is bounded and goes on where the last
-// one stopped. It promises that a second run right after changes nothing, and
+// one stopped; what looks at everything there is rests between its turns. It
+// promises that a second run right after changes nothing, and
 // that it never deletes in bulk on its own: more than max(100, 1 %) unknown
 // objects in a run look like a wrong bucket or a restored database, and wait
 // for an operator.
@@ -35,7 +36,7 @@ const (
 )
 
 // OrphanGrace is how old an object without a row has to be before it is
-// removed: longer than any upload can be on its way.
+// removed, by the next turn: longer than any upload can be on its way.
 const OrphanGrace = 24 * time.Hour
 
 // Reconciler runs.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +35,14 @@ func run(t testing.TB, w *vaulttest.World) reconcile.Report {
 // objects cannot be backdated.
 func tomorrow(t testing.TB, w *vaulttest.World) *reconcile.Reconciler {
 	t.Helper()
+	return later(t, w, reconcile.OrphanGrace+time.Hour)
+}
+
+// later is a reconciler of the same vault whose clock is ahead.
+func later(t testing.TB, w *vaulttest.World, by time.Duration) *reconcile.Reconciler {
+	t.Helper()
 	env, _ := hosttest.Env(t, w.Vars)
-	env.Now = func() time.Time { return time.Now().Add(reconcile.OrphanGrace + time.Hour) }
+	env.Now = func() time.Time { return time.Now().Add(by) }
 	r, err := reconcile.Open(env)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +99,21 @@ func TestASecondRunChangesNothing(t *testing.T) {
 	if after := w.DB.Dump(t); !bytes.Equal(before, after) {
 		t.Errorf("the second run changed the database:\n%s", diff(before, after))
 	}
+	// Nor does one that looks at everything again, but for when it did.
+	if report, err := later(t, w, reconcile.RestOfObjects+time.Minute).Run(t.Context()); err != nil || report != (reconcile.Report{}) {
+		t.Errorf("a run after the rest did %+v, %v", report, err)
+	}
+	if n := dbtest.Query1[int](t, w.DB, `SELECT count(*) FROM cursors WHERE updated_at > now() + interval '11 hours'`); n != 4 {
+		t.Errorf("%d sweeps had a turn after the rest, want 4", n)
+	}
+	after := w.DB.Dump(t)
+	if d := diff(resting.ReplaceAll(before, nil), resting.ReplaceAll(after, nil)); d != "" {
+		t.Errorf("a run after the rest changed the database:\n%s", d)
+	}
 }
+
+// resting are the rows of cursors in a dump.
+var resting = regexp.MustCompile(`(?m)^(orphans\.documents|orphans\.derived|stale|recount)\t.*$`)
 
 // diff is the lines of one dump that the other does not have.
 func diff(before, after []byte) string {
@@ -320,13 +341,23 @@ func TestRecountGoesOnWhereItStopped(t *testing.T) {
 	w.Allow("a quota differed")
 	w.DB.Exec(t, `INSERT INTO users (id, email) SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, i || '@example.org' FROM generate_series(1, 1002) i`)
 	w.DB.Exec(t, `INSERT INTO quotas (user_id, limit_bytes, used_bytes) SELECT id, 1, CASE WHEN email IN ('1@example.org', '1002@example.org') THEN 7 ELSE 0 END FROM users`)
-	for i, want := range []int{1, 1, 0, 0} {
+	for i, want := range []int{1, 1} {
 		if report := run(t, w); report.Recounts != want {
 			t.Errorf("run %d: %+v", i, report)
 		}
 		position := dbtest.Query1[string](t, w.DB, `SELECT position FROM cursors WHERE name = 'recount'`)
 		if (i%2 == 0) != strings.HasSuffix(position, "001000") {
 			t.Errorf("run %d ends at %q", i, position)
+		}
+	}
+	// The turn is over: the next one begins after the rest, at the first user.
+	w.DB.Exec(t, `UPDATE quotas SET used_bytes = 7 WHERE used_bytes = 0 AND user_id IN (SELECT id FROM users WHERE email IN ('1@example.org', '1002@example.org'))`)
+	for _, at := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 0}, {reconcile.RestOfUsers - time.Minute, 0}, {reconcile.RestOfUsers + time.Minute, 1}, {reconcile.RestOfUsers + 2*time.Minute, 1}, {reconcile.RestOfUsers + 3*time.Minute, 0}} {
+		if report, err := later(t, w, at.after).Run(t.Context()); err != nil || report.Recounts != at.want {
+			t.Errorf("%s after the turn: %+v, %v; want %d", at.after, report, err, at.want)
 		}
 	}
 }

@@ -19,12 +19,15 @@ const maxReindexed = 500
 // and the last of them begins again: a job that was lost is sent with the next
 // round, and one that is still waiting is not sent every minute.
 func (r *Reconciler) reindex(ctx context.Context, report *Report) error {
-	const cursor = "reindex"
-	position, err := r.position(ctx, cursor)
-	if err != nil {
-		return err
-	}
-	after, _ := id.Parse(position) // "" starts at the first document
+	return r.turn(ctx, "reindex", 0, func(after string) (next string, err error) {
+		first, _ := id.Parse(after) // "" starts at the first document
+		return r.reindexAfter(ctx, first, report)
+	})
+}
+
+// reindexAfter looks at the documents behind one, and returns the one to go on
+// behind.
+func (r *Reconciler) reindexAfter(ctx context.Context, after id.ID, report *Report) (next string, err error) {
 	var stale []job.Document
 	err = r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
 		b.Each(`SELECT user_id, document_id FROM stale_tokens(@version::integer, @after, @limit::integer)`,
@@ -37,17 +40,16 @@ func (r *Reconciler) reindex(ctx context.Context, report *Report) error {
 			})
 	})
 	if err != nil {
-		return fmt.Errorf("reconcile: documents of an older index: %w", err)
+		return "", fmt.Errorf("reconcile: documents of an older index: %w", err)
 	}
 	for _, d := range stale {
 		if err := r.jobs.Send(ctx, job.Analyze, queue.Message{Body: d.Encode()}); err != nil {
-			return fmt.Errorf("reconcile: index anew: %w", err)
+			return "", fmt.Errorf("reconcile: index anew: %w", err)
 		}
 		report.Reindexed++
 	}
-	next := ""
 	if len(stale) == maxReindexed {
 		next = stale[len(stale)-1].Document.String()
 	}
-	return r.moveTo(ctx, cursor, position, next)
+	return next, nil
 }

@@ -14,12 +14,17 @@ import (
 // stale aborts uploads in parts that were begun longer than [OrphanGrace] ago
 // and that no pending row names: their process died before it wrote the row, or
 // their row ended and is gone. Servers that list no such uploads (MinIO) drop
-// them by themselves. As with objects, too many look like a wrong bucket.
+// them by themselves. As with objects, too many look like a wrong bucket. A turn
+// is one run: storage lists them from the first one only.
 func (r *Reconciler) stale(ctx context.Context, report *Report) error {
 	parts, err := storage.As[storage.Multipart](r.store.Documents)
 	if err != nil {
 		return err
 	}
+	return r.turn(ctx, "stale", RestOfObjects, func(string) (string, error) { return "", r.abortStale(ctx, parts, report) })
+}
+
+func (r *Reconciler) abortStale(ctx context.Context, parts storage.Multipart, report *Report) error {
 	scanned := 0
 	var unknown []storage.Upload
 	for u, err := range parts.ListStale(ctx, r.now().Add(-OrphanGrace)) {

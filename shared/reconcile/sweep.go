@@ -20,11 +20,13 @@ func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Ba
 	if err != nil {
 		return err
 	}
-	cursor := "orphans." + name
-	after, err := r.position(ctx, cursor)
-	if err != nil {
-		return err
-	}
+	return r.turn(ctx, "orphans."+name, RestOfObjects, func(after string) (next string, err error) {
+		return r.orphansAfter(ctx, name, bucket, lister, after, report)
+	})
+}
+
+// orphansAfter looks at the keys behind one, and returns the key to go on behind.
+func (r *Reconciler) orphansAfter(ctx context.Context, name string, bucket storage.Backend, lister storage.Lister, after string, report *Report) (next string, err error) {
 	scanned, last, ended := 0, "", true
 	var old, unknown []string
 	flush := func() error {
@@ -44,7 +46,7 @@ func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Ba
 	}
 	for info, err := range lister.List(ctx, "", after) {
 		if err != nil {
-			return fmt.Errorf("reconcile: list %s: %w", name, err)
+			return "", fmt.Errorf("reconcile: list %s: %w", name, err)
 		}
 		if scanned == maxObjects {
 			ended = false
@@ -58,15 +60,15 @@ func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Ba
 		}
 		if old = append(old, info.Key); len(old) == 1000 {
 			if err := flush(); err != nil {
-				return fmt.Errorf("reconcile: unknown objects: %w", err)
+				return "", fmt.Errorf("reconcile: unknown objects: %w", err)
 			}
 		}
 	}
 	if err := flush(); err != nil {
-		return fmt.Errorf("reconcile: unknown objects: %w", err)
+		return "", fmt.Errorf("reconcile: unknown objects: %w", err)
 	}
 	if len(unknown) > max(100, scanned/100) {
-		return fmt.Errorf("reconcile: %d of %d objects in the %s bucket have no row; nothing was deleted: is this the right bucket, or was the database restored? docuvault verify lists them", len(unknown), scanned, name)
+		return "", fmt.Errorf("reconcile: %d of %d objects in the %s bucket have no row; nothing was deleted: is this the right bucket, or was the database restored? docuvault verify lists them", len(unknown), scanned, name)
 	}
 	removed := 0
 	var failed error
@@ -83,27 +85,29 @@ func (r *Reconciler) orphans(ctx context.Context, name string, bucket storage.Ba
 		if err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
 			b.Exec(`SELECT `+audit.Call, entry.Into(ctx, database.Actor{}, database.Args{}))
 		}); err != nil {
-			return errors.Join(failed, fmt.Errorf("reconcile: audit of orphans: %w", err))
+			return "", errors.Join(failed, fmt.Errorf("reconcile: audit of orphans: %w", err))
 		}
 	}
 	if failed != nil {
-		return failed // the next run lists the rest again
+		return "", failed // the next run lists the rest again
 	}
 	if ended {
 		last = ""
 	}
-	return r.moveTo(ctx, cursor, after, last)
+	return last, nil
 }
 
 // recount compares the counters of some users with their rows, and forgets
 // what is out of date.
 func (r *Reconciler) recount(ctx context.Context, report *Report) error {
-	const cursor = "recount"
-	position, err := r.position(ctx, cursor)
-	if err != nil {
-		return err
-	}
-	after, _ := id.Parse(position) // "" starts at the first user
+	return r.turn(ctx, "recount", RestOfUsers, func(after string) (next string, err error) {
+		first, _ := id.Parse(after) // "" starts at the first user
+		return r.recountAfter(ctx, first, report)
+	})
+}
+
+// recountAfter looks at the users behind one, and returns the one to go on behind.
+func (r *Reconciler) recountAfter(ctx context.Context, after id.ID, report *Report) (next string, err error) {
 	var users []id.ID
 	err = r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
 		b.Exec(`DELETE FROM rate_limits WHERE updated_at < clock_timestamp() - interval '1 day'`, nil)
@@ -116,7 +120,7 @@ func (r *Reconciler) recount(ctx context.Context, report *Report) error {
 			})
 	})
 	if err != nil {
-		return fmt.Errorf("reconcile: users: %w", err)
+		return "", fmt.Errorf("reconcile: users: %w", err)
 	}
 	for _, user := range users {
 		var wrong bool
@@ -127,7 +131,7 @@ func (r *Reconciler) recount(ctx context.Context, report *Report) error {
 			b.Maybe(&wrong, quota.Recount, nil, &used, &reserved, &open, &documents)
 		})
 		if err != nil {
-			return fmt.Errorf("reconcile: recount: %w", err)
+			return "", fmt.Errorf("reconcile: recount: %w", err)
 		}
 		if wrong {
 			report.Recounts++
@@ -135,38 +139,8 @@ func (r *Reconciler) recount(ctx context.Context, report *Report) error {
 				"used_bytes_was", used, "reserved_bytes_was", reserved, "open_uploads_was", open, "documents_was", documents)
 		}
 	}
-	next := ""
 	if len(users) == maxUsers {
 		next = users[len(users)-1].String()
 	}
-	return r.moveTo(ctx, cursor, position, next)
-}
-
-func (r *Reconciler) position(ctx context.Context, name string) (string, error) {
-	var at string
-	var found bool
-	err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
-		b.Maybe(&found, `SELECT position FROM cursors WHERE name = @name`, database.Args{"name": name}, &at)
-	})
-	if err != nil {
-		return "", fmt.Errorf("reconcile: cursor %s: %w", name, err)
-	}
-	return at, nil
-}
-
-// moveTo writes where the next run goes on, unless another run has moved the
-// cursor meanwhile.
-func (r *Reconciler) moveTo(ctx context.Context, name, from, to string) error {
-	if from == to {
-		return nil
-	}
-	err := r.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
-		b.Exec(`INSERT INTO cursors (name, position) VALUES (@name, @to)
-		        ON CONFLICT (name) DO UPDATE SET position = EXCLUDED.position, updated_at = clock_timestamp()
-		        WHERE cursors.position = @from`, database.Args{"name": name, "from": from, "to": to})
-	})
-	if err != nil {
-		return fmt.Errorf("reconcile: cursor %s: %w", name, err)
-	}
-	return nil
+	return next, nil
 }

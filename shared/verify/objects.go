@@ -81,7 +81,7 @@ func (r *run) objects(ctx context.Context, i *Invariant) error {
 		i.note("%s without a checksum in storage: only the size was compared", plural(n, "object"))
 	}
 	if n := n[youngCount]; n > 0 {
-		i.note("%s without a row, of uploads that have ended less than a day ago; the reconciler removes them", plural(n, "object"))
+		i.note("%s without a row, of uploads that have ended, less than %d hours old; the reconciler removes them", plural(n, "object"), int(r.grace().Hours()))
 	}
 	return nil
 }

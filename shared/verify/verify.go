@@ -295,10 +295,11 @@ func hide(err error) error {
 	return fmt.Errorf("the database did not answer: %v", err)
 }
 
-// grace is from which age an object without a row counts.
+// grace is from which age an object without a row counts: the reconciler has
+// begun a turn since it could remove it, and had an hour for it.
 func (r *run) grace() time.Duration {
 	if r.Strict {
 		return 0
 	}
-	return reconcile.OrphanGrace
+	return reconcile.OrphanGrace + reconcile.RestOfObjects + time.Hour
 }

@@ -289,6 +289,7 @@ func (w *world) recover(t *testing.T, s story, lost bool) {
 			t.Errorf("reconcile: %d errors, %d counters put right", report.Errors, report.Recounts)
 			return
 		}
+		w.rested(t)
 		reconcileAgain(t, w, r)
 		w.deliver(t)
 		var left int
@@ -363,6 +364,7 @@ func (w *world) deliver(t *testing.T) {
 // age makes every row due: it stands for minutes, hours and days.
 func (w *world) age(t *testing.T, emptyTrash bool) {
 	t.Helper()
+	w.rested(t)
 	w.exec(t, `UPDATE documents SET next_due_at = clock_timestamp() - interval '1 second',
 	     upload_expires_at = LEAST(upload_expires_at, clock_timestamp() - interval '2 hours'),
 	     verify_until = verify_until - interval '1 hour'
@@ -370,6 +372,12 @@ func (w *world) age(t *testing.T, emptyTrash bool) {
 	// An account that is gone stays watched for eight days.
 	w.exec(t, `UPDATE erasures SET next_due_at = clock_timestamp() - interval '1 second',
 	     requested_at = CASE WHEN erased_at IS NULL THEN requested_at ELSE requested_at - interval '9 days' END`)
+}
+
+// rested lets the rests of the reconciler's sweeps be over.
+func (w *world) rested(t *testing.T) {
+	t.Helper()
+	w.exec(t, `UPDATE cursors SET updated_at = updated_at - make_interval(secs => $1)`, (reconcile.RestOfObjects + reconcile.RestOfUsers).Seconds())
 }
 
 // messages is how many there are, whoever has them.
