@@ -29,9 +29,15 @@ import (
 	"docuvault/shared/vault"
 )
 
-// lease is how long one attempt may take: reading the object and the limits of
-// package extract fit in.
-const lease = 3 * time.Minute
+// Lease is how long one attempt may take: reading the object and the limits of
+// package extract fit in. Where a platform ends functions after a time, this one
+// needs as much.
+const Lease = 3 * time.Minute
+
+// quick is how long an attempt may take before its message is held for longer:
+// well below what a queue gives at first, and more than most papers take, since
+// each extension is a commit.
+const quick = 10 * time.Second
 
 // certain is the confidence from which a suggested topic is also set, as long
 // as no person chose one.
@@ -52,6 +58,7 @@ type Analyst struct {
 	extractor *extract.Extractor
 	provider  func(name string) (ai.Provider, error)
 	log       *slog.Logger
+	quick     time.Duration
 }
 
 // Open returns the Env's one Analyst, with the PDF engine warm.
@@ -79,7 +86,7 @@ func open(env *host.Env) (*Analyst, error) {
 		return nil, err
 	}
 	provider := func(name string) (ai.Provider, error) { return ai.Open(env, name) }
-	return &Analyst{vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, provider: provider, log: env.Log}, nil
+	return &Analyst{vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, provider: provider, log: env.Log, quick: quick}, nil
 }
 
 // claim is one attempt on one document.
@@ -93,6 +100,7 @@ type claim struct {
 	filename  []byte
 	language  string
 	provider  string
+	again     bool // it has a text already
 }
 
 // Analyze claims a stored document, reads it and finishes it as ready or
@@ -109,19 +117,42 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 	if !claimed {
 		return a.searcher.Reindex(ctx, actor, document)
 	}
-	if extend != nil {
-		if err := extend(ctx, lease); err != nil {
-			return errors.Join(err, a.release(ctx, actor, c, err))
-		}
-	}
-	err = a.work(ctx, actor, c)
+	working, done := hold(ctx, a.quick, extend)
+	err = a.work(working, actor, c)
+	held := done()
 	switch {
 	case err == nil:
 		return nil
 	case fault.CodeOf(err) == fault.WrongState, fault.CodeOf(err) == fault.NotFound:
 		return nil // the lease is over: another attempt, the trash or the purge has the row, or has deleted it
 	default:
-		return errors.Join(err, a.release(ctx, actor, c, err))
+		return errors.Join(err, held, a.release(ctx, actor, c, err))
+	}
+}
+
+// hold keeps a message for the whole lease when the work on it is not quick; if
+// that fails, the message may go to another worker, so the work's context ends.
+// done ends the holding, also when it is on its way, and returns why it failed.
+func hold(ctx context.Context, quick time.Duration, extend func(context.Context, time.Duration) error) (working context.Context, done func() error) {
+	working, cancel := context.WithCancel(ctx)
+	if extend == nil {
+		return working, func() error { cancel(); return nil }
+	}
+	failed := make(chan error, 1)
+	timer := time.AfterFunc(quick, func() {
+		err := extend(working, Lease)
+		if err != nil {
+			err = fmt.Errorf("hold the message: %w", err)
+			cancel()
+		}
+		failed <- err
+	})
+	return working, func() error {
+		defer cancel()
+		if timer.Stop() {
+			return nil
+		}
+		return <-failed
 	}
 }
 
@@ -131,9 +162,10 @@ func (a *Analyst) claim(ctx context.Context, actor database.Actor, document id.I
 		b.Maybe(&claimed, `UPDATE documents d SET status = 'processing', attempts = d.attempts + 1, fence = d.fence + 1, next_due_at = clock_timestamp() + @lease
 		   FROM users u
 		  WHERE d.id = @id AND d.user_id = app_user() AND d.status = 'stored' AND u.id = d.user_id
-		  RETURNING d.fence, d.object_key, d.size, d.sha256, d.content_type, d.filename_sealed, coalesce(d.language, ''), u.ai_provider`,
-			database.Args{"id": document, "lease": lease},
-			&c.fence, &c.key, &c.size, &c.sha, &c.announced, &c.filename, &c.language, &c.provider)
+		  RETURNING d.fence, d.object_key, d.size, d.sha256, d.content_type, d.filename_sealed, coalesce(d.language, ''), u.ai_provider,
+		            EXISTS (SELECT FROM texts t WHERE t.document_id = d.id)`,
+			database.Args{"id": document, "lease": Lease},
+			&c.fence, &c.key, &c.size, &c.sha, &c.announced, &c.filename, &c.language, &c.provider, &c.again)
 	})
 	if err != nil {
 		return c, false, fmt.Errorf("claim document: %w", err)
@@ -175,9 +207,12 @@ func (a *Analyst) work(ctx context.Context, actor database.Actor, c claim) error
 // suggest asks the user's provider. A provider that fails does not fail the
 // analysis: the text is worth having without suggestions.
 func (a *Analyst) suggest(ctx context.Context, actor database.Actor, u *keys.User, c claim, text extract.Result) ([]vault.Suggestion, error) {
+	if text.Text == "" || c.provider == "none" {
+		return []vault.Suggestion{}, nil
+	}
 	names, err := a.topics(ctx, actor, u)
-	if err != nil || text.Text == "" || c.provider == "none" {
-		return []vault.Suggestion{}, err
+	if err != nil {
+		return nil, err
 	}
 	learned, err := a.learner.Recall(ctx, actor, u, text.Text, text.Language)
 	if err != nil {
@@ -263,9 +298,11 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 	if err != nil {
 		return err
 	}
-	old, err := a.vault.TextForLearning(ctx, actor, u, c.document)
-	if err != nil {
-		return err
+	var old vault.Lesson // of an analysis before this one
+	if c.again {
+		if old, err = a.vault.TextForLearning(ctx, actor, u, c.document); err != nil {
+			return err
+		}
 	}
 	var topic vault.TopicName
 	name, ok := best(suggestions)

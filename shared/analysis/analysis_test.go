@@ -3,13 +3,18 @@ package analysis_test
 import (
 	"bytes"
 	"compress/zlib"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
 	"strings"
 	"testing"
+	"time"
 
+	"docuvault/shared/analysis"
 	"docuvault/shared/dbtest"
+	"docuvault/shared/queue"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/sample"
 )
@@ -257,5 +262,26 @@ func TestAStarterTopicThatThePersonWroteOtherwise(t *testing.T) {
 	}
 	if n := dbtest.Query1[int](t, w.DB, `SELECT count(*) FROM topics`); n != 1 {
 		t.Errorf("%d topics", n)
+	}
+}
+
+// A message that is lost to another consumer ends the work on it, and gives the
+// document back.
+func TestAMessageThatCannotBeHeld(t *testing.T) {
+	t.Parallel()
+	outage := &vaulttest.Outage{}
+	w := vaulttest.New(t, nil, outage.Provide(t))
+	u := w.User(t)
+	analyst, err := analysis.Open(w.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	analyst.HoldAfter(0)
+	d := u.Store(t, "a.txt", "text/plain", []byte("Invoice 2024-0815"))
+	work := make(chan context.Context, 1)
+	outage.Next("Get", func() error { <-(<-work).Done(); return nil })
+	err = analyst.Analyze(t.Context(), u.ID, d.ID, func(ctx context.Context, _ time.Duration) error { work <- ctx; return queue.ErrNotHeld })
+	if !errors.Is(err, queue.ErrNotHeld) || w.Status(t, d.ID) != "stored" {
+		t.Errorf("%v, status %s", err, w.Status(t, d.ID))
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"docuvault/functions"
+	"docuvault/functions/workers/analyze"
+	"docuvault/shared/analysis"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/job"
@@ -169,6 +171,11 @@ func TestTemplateQueues(t *testing.T) {
 			}
 			if got := number(queue, "VisibilityTimeout"); got < 6*timeout {
 				t.Errorf("%s: a message is hidden for %d s, want at least 6 times the %d s of %s", logical, got, timeout, fn.Name)
+			}
+			// A function whose time is over before its lease would refuse to hold
+			// its message, and fail each time.
+			if least := int(analysis.Lease.Seconds()) + 60; fn.Name == analyze.Function.Name && timeout < least {
+				t.Errorf("%s has %d s, want at least %d: a lease, and a minute to begin and end", fn.Name, timeout, least)
 			}
 		}
 		if !consumed {

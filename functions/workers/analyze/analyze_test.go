@@ -1,15 +1,11 @@
 package analyze_test
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"docuvault/shared/dbtest"
 	"docuvault/shared/id"
-	"docuvault/shared/queue"
 	"docuvault/shared/vaulttest"
 )
 
@@ -245,27 +241,5 @@ func TestAnAnalysisWhoseMessageWasLost(t *testing.T) {
 		if err := w.Schedule(t, "reconcile"); err != nil || w.Queued(t, "analyze") != want {
 			t.Errorf("%v, %d messages", err, w.Queued(t, "analyze"))
 		}
-	}
-}
-
-// The message is held for as long as the lease; a message that is lost to
-// another consumer gives the document back.
-func TestTheMessageIsHeldForTheLease(t *testing.T) {
-	t.Parallel()
-	w := vaulttest.New(t, nil)
-	w.Allow("not held")
-	u := w.User(t)
-	d := u.Store(t, "a.txt", "text/plain", invoice)
-	var asked time.Duration
-	m := queue.Message{ID: "1", Body: u.Job(d.ID), ReceiveCount: 1, Extend: func(_ context.Context, d time.Duration) error { asked = d; return queue.ErrNotHeld }}
-	if err := w.Handler(t, "analyze")(t.Context(), m); !errors.Is(err, queue.ErrNotHeld) || w.Status(t, d.ID) != "stored" {
-		t.Errorf("%v, status %s", err, w.Status(t, d.ID))
-	}
-	m.Extend = func(_ context.Context, d time.Duration) error { asked = d; return nil }
-	if err := w.Handler(t, "analyze")(t.Context(), m); err != nil || w.Status(t, d.ID) != "ready" {
-		t.Errorf("%v, status %s", err, w.Status(t, d.ID))
-	}
-	if asked != 3*time.Minute {
-		t.Errorf("held for %s", asked)
 	}
 }

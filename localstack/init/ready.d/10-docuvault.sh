@@ -28,7 +28,7 @@ bucket() {
 }
 
 uploadcomplete=$(queue uploadcomplete 1800)
-queue analyze 720 >/dev/null
+queue analyze 1800 >/dev/null
 queue erase 1800 >/dev/null
 
 bucket "$documents"
