@@ -153,7 +153,7 @@ func (v *vault) seed(ctx context.Context, small, large *user, papers, copies int
 		// Each copy is of the era in which it came (the migration of search_eras).
 		`INSERT INTO tokens (document_id, part, user_id, era, version, names, tsv)
 		 SELECT c.id, t.part, t.user_id, c.era, t.version, t.names,
-		        ts_delete(t.tsv, era_token(t.user_id, t.era)) || array_to_tsvector(ARRAY[era_token(t.user_id, c.era)])
+		        ts_delete(t.tsv, era_marks(t.user_id, t.era)) || array_to_tsvector(era_marks(t.user_id, c.era))
 		   FROM (SELECT was, id, (((SELECT count(DISTINCT was) FROM copies) + row_number() OVER (ORDER BY id) - 1) / 500)::integer AS era FROM copies) c
 		   JOIN tokens t ON t.document_id = c.was`,
 		`UPDATE search_eras SET documents = documents + (SELECT count(*) FROM copies)

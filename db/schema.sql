@@ -587,7 +587,7 @@ ALTER FUNCTION public.check_token(in_token uuid) OWNER TO docuvault_migrate;
 CREATE FUNCTION public.compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer) RETURNS tsvector
     LANGUAGE sql STABLE
     AS $$
-  SELECT (ts_filter(in_text, '{d}')::text || ' ' || array_to_string(in_names, ' ') || ' ''' || era_token(in_user, in_era) || '''')::tsvector
+  SELECT (ts_filter(in_text, '{d}')::text || ' ' || array_to_string(in_names, ' ') || ' ''' || array_to_string(era_marks(in_user, in_era), ''' ''') || '''')::tsvector
 $$;
 
 
@@ -769,6 +769,17 @@ END $$;
 ALTER FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]) OWNER TO docuvault_migrate;
 
 --
+-- Name: era_marks(uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.era_marks(in_user uuid, in_era integer) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ SELECT ARRAY[era_token(in_user, in_era), era_token(in_user, -1 - in_era / 10)] $$;
+
+
+ALTER FUNCTION public.era_marks(in_user uuid, in_era integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: era_token(uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -778,6 +789,20 @@ CREATE FUNCTION public.era_token(in_user uuid, in_era integer) RETURNS text
 
 
 ALTER FUNCTION public.era_token(in_user uuid, in_era integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: era_tokens(integer, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.era_tokens(in_low integer, in_high integer) RETURNS tsquery
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT string_agg('''' || era_token(app_user(), CASE WHEN in_high - in_low < 6 THEN e ELSE -1 - e END) || '''', '|')::tsquery
+    FROM generate_series(CASE WHEN in_high - in_low < 6 THEN in_low ELSE in_low / 10 END, CASE WHEN in_high - in_low < 6 THEN in_high ELSE in_high / 10 END) e
+$$;
+
+
+ALTER FUNCTION public.era_tokens(in_low integer, in_high integer) OWNER TO docuvault_migrate;
 
 --
 -- Name: erase_rows(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1134,26 +1159,62 @@ END $$;
 ALTER FUNCTION public.require_text(in_document uuid, in_stamp bytea) OWNER TO docuvault_migrate;
 
 --
--- Name: search_matches(tsquery, tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+-- Name: search_among(uuid[], tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid)
+CREATE FUNCTION public.search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid)
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT t.document_id FROM (SELECT o.document_id, o.tsv FROM tokens o WHERE o.document_id = ANY (in_ids) AND o.part = 0 AND o.user_id = app_user() OFFSET 0) t
+   WHERE t.tsv @@ in_all
+  UNION ALL
+  SELECT t.document_id
+    FROM (SELECT o.document_id, o.tsv FROM tokens second JOIN tokens o ON o.document_id = second.document_id
+           WHERE second.document_id = ANY (in_ids) AND second.part = 1 AND o.user_id = app_user() OFFSET 0) t
+    JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
+   GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
+$$;
+
+
+ALTER FUNCTION public.search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
+
+--
+-- Name: search_few(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer) RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
-    SET plan_cache_mode TO 'force_custom_plan'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
+DECLARE
+  newest CONSTANT integer := newest_era();
+  sample CONSTANT tsquery := era_tokens(newest - 1, newest);
+  found uuid[];
 BEGIN
-  RETURN QUERY SELECT r.document_id FROM search_rows(in_all, in_any, in_leaves, in_shape) r;
+  IF newest > 4 AND (SELECT count(*) * (newest + 1) / 2 > 2 * in_most FROM search_rows(in_loose, in_loose_leaves, in_loose_shape, sample)) THEN
+    RETURN NULL;
+  END IF;
+  SELECT coalesce(array_agg(f.document_id), '{}') INTO found FROM (
+    SELECT r.document_id FROM search_rows(in_loose, in_loose_leaves, in_loose_shape, NULL) r LIMIT in_most + 1) f;
+  IF cardinality(found) > in_most THEN
+    RETURN NULL;
+  END IF;
+  IF in_loose = in_all THEN
+    RETURN found;
+  END IF;
+  RETURN ARRAY(SELECT m.document_id FROM search_among(found, in_all, in_leaves, in_shape) m);
 END $$;
 
 
-ALTER FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
+ALTER FUNCTION public.search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer) OWNER TO docuvault_migrate;
 
 --
--- Name: search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+-- Name: search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) RETURNS TABLE(document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
+CREATE FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) RETURNS TABLE(document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1162,61 +1223,82 @@ CREATE FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsq
 DECLARE
   window_size CONSTANT integer := 100;
   newest CONSTANT integer := newest_era();
-  phrase CONSTANT boolean := in_near::text LIKE '%<%';
+  exact CONSTANT boolean := in_loose = in_all;
+  -- How many documents are read from the index at once, if so many are there,
+  -- and how many will do: the first time as many as may fill a page.
+  chunk CONSTANT integer := CASE WHEN exact THEN window_size ELSE 1000 END;
+  enough integer := window_size;
   named CONSTANT tsquery := (SELECT string_agg('(' || q::text || ')', '|')::tsquery FROM unnest(in_names) q);
   known boolean;
-  all_here tsquery;
-  any_here tsquery;
-  eras tsquery;
-  low integer;
+  also tsquery;
   high integer;
-  span integer;
+  low integer;
+  span integer := 2;
+  pool uuid[] := '{}'; -- what was read, newest first
+  pool_eras integer[];
+  at integer := 0; -- how much of it was used
+  take integer;
   found uuid[];
-  found_eras integer[];
+  read integer := 0;
   shown integer := 0;
 BEGIN
   tier := coalesce(in_tier, 1);
-  top_era := in_top_era; top_id := in_top; floor_era := in_floor_era; floor_id := in_floor;
+  top_era := coalesce(in_top_era, 2147483647); top_id := coalesce(in_top, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  floor_era := in_floor_era; floor_id := in_floor;
   LOOP
     -- From here to the end of the loop: one window.
-    IF top_era IS NULL THEN -- above all
-      top_era := 2147483647; top_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-    END IF;
     known := floor_era IS NOT NULL;
-    high := least(top_era, newest);
-    -- The newest two eras first, then three times as many, and so on to all.
-    span := CASE WHEN known THEN high - floor_era + 1 WHEN high < 4 THEN high + 1 ELSE 2 END;
-    LOOP
-      low := greatest(high - span + 1, 0);
-      all_here := in_all && CASE tier WHEN 1 THEN named ELSE !! named END;
-      any_here := in_any && CASE tier WHEN 1 THEN named ELSE !! named END;
-      IF low > 0 AND span <= 60 THEN
-        SELECT string_agg('''' || era_token(app_user(), e) || '''', '|')::tsquery INTO eras FROM generate_series(low, high) e;
-        all_here := all_here && eras;
-        any_here := any_here && eras;
+    IF at = cardinality(pool) THEN
+      high := least(top_era, newest);
+      -- The newest two eras first; of a word that they hardly have, all; else as
+      -- many as will do if the older ones are like them.
+      span := CASE WHEN known THEN high - floor_era + 1 WHEN high < 4 THEN high + 1 ELSE greatest(span, 2) END;
+      LOOP
+        low := greatest(high - span + 1, 0);
+        also := CASE tier WHEN 1 THEN named ELSE !! named END;
+        IF span > 100 AND NOT known THEN
+          low := 0;
+        ELSIF low > 0 AND span <= 100 THEN
+          also := also && era_tokens(low, high);
+        END IF;
+        SELECT coalesce(array_agg(f.document_id), '{}'), array_agg(f.era) INTO pool, pool_eras FROM (
+          SELECT r.document_id, r.era FROM search_rows(in_loose, in_loose_leaves, in_loose_shape, also) r
+           WHERE (r.era, r.document_id) < (top_era, top_id) AND r.era >= low AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
+           ORDER BY r.era DESC, r.document_id DESC LIMIT CASE WHEN NOT known THEN chunk END) f;
+        EXIT WHEN known OR low = 0 OR cardinality(pool) >= enough;
+        span := CASE WHEN cardinality(pool) = 0 THEN high + 1
+                     ELSE least(high + 1, greatest(3 * span, span * 3 * enough / 2 / cardinality(pool))) END;
+      END LOOP;
+      at := 0;
+      enough := 4 * window_size;
+    END IF;
+    found := '{}';
+    WHILE at < cardinality(pool) LOOP
+      take := least(window_size, cardinality(pool) - at);
+      IF exact THEN
+        found := found || pool[at + 1 : at + take];
+      ELSE
+        found := found || ARRAY(SELECT m.document_id FROM search_among(pool[at + 1 : at + take], in_all, in_leaves, in_shape) m);
+        read := read + take;
       END IF;
-      SELECT array_agg(f.document_id ORDER BY f.era DESC, f.document_id DESC), array_agg(f.era ORDER BY f.era DESC, f.document_id DESC) INTO found, found_eras FROM (
-        SELECT r.document_id, r.era FROM search_rows(all_here, any_here, in_leaves, in_shape) r
-         WHERE (r.era, r.document_id) < (top_era, top_id) AND r.era >= low AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
-         ORDER BY r.era DESC, r.document_id DESC LIMIT window_size) f;
-      EXIT WHEN known OR low = 0 OR cardinality(found) = window_size OR phrase AND cardinality(found) >= in_limit;
-      span := CASE WHEN span < CASE WHEN phrase THEN 50 ELSE 6 END THEN 3 * span ELSE high + 1 END;
+      at := at + take;
+      EXIT WHEN NOT known AND (exact OR cardinality(found) >= in_limit OR read >= 2000 AND (read >= 10000 OR shown > 0 OR cardinality(found) > 0));
     END LOOP;
     IF NOT known THEN
-      IF cardinality(found) = window_size THEN
-        floor_era := found_eras[window_size]; floor_id := found[window_size];
-      ELSIF low > 0 THEN
-        floor_era := low; floor_id := '00000000-0000-0000-0000-000000000000';
-      ELSE -- the last one
-        floor_era := -1; floor_id := '00000000-0000-0000-0000-000000000000';
+      IF at > 0 AND (at < cardinality(pool) OR at = chunk) THEN
+        floor_era := pool_eras[at]; floor_id := pool[at];
+      ELSE -- all that was read is used
+        floor_era := CASE WHEN low > 0 THEN low ELSE -1 END; floor_id := '00000000-0000-0000-0000-000000000000';
       END IF;
     END IF;
     FOR document_id, rank IN
       SELECT s.id, s.rank FROM (
         SELECT t.document_id AS id,
-               max(CASE WHEN tier = 1 AND t.part = 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
-               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
+               max(CASE WHEN tier = 1 AND t.part = 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE v.tsv @@ q) ELSE 0 END)::integer
+               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', v.tsv, in_near, 32)))::integer AS rank
           FROM tokens t JOIN documents d ON d.id = t.document_id
+            -- Read from where it lies once, not for each use.
+            CROSS JOIN LATERAL (SELECT CASE tier WHEN 1 THEN t.tsv || ''::tsvector ELSE t.tsv END AS tsv OFFSET 0) v
          WHERE t.document_id = ANY (found) AND t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
          GROUP BY t.document_id) s
        WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT in_limit - shown
@@ -1226,33 +1308,39 @@ BEGIN
     END LOOP;
     EXIT WHEN shown = in_limit OR tier = 2 AND floor_era < 0;
     IF floor_era < 0 THEN
-      tier := 2; top_era := NULL;
+      tier := 2; top_era := 2147483647; top_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+      pool := '{}'; at := 0; span := 2; enough := window_size;
     ELSE
       top_era := floor_era; top_id := floor_id;
     END IF;
-    floor_era := NULL; in_id := NULL;
+    floor_era := NULL; floor_id := NULL; in_id := NULL;
+    IF read >= 2000 AND (read >= 10000 OR shown > 0) THEN
+      document_id := NULL; rank := NULL;
+      RETURN NEXT;
+      EXIT;
+    END IF;
   END LOOP;
 END $$;
 
 
-ALTER FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
+ALTER FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
 
 --
--- Name: search_rows(tsquery, tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+-- Name: search_rows(tsquery, tsquery[], tsquery, tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE(document_id uuid, era integer)
+CREATE FUNCTION public.search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) RETURNS TABLE(document_id uuid, era integer)
     LANGUAGE sql STABLE
     AS $$
-  SELECT t.document_id, t.era FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all
+  SELECT t.document_id, t.era FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ coalesce(in_all && in_also, in_all)
   UNION ALL
-  SELECT t.document_id, t.era FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
-   WHERE t.user_id = app_user() AND t.tsv @@ in_any
+  SELECT t.document_id, t.era FROM unnest(in_leaves) WITH ORDINALITY l(q, n) JOIN tokens t ON t.tsv @@ coalesce(l.q && in_also, l.q)
+   WHERE t.user_id = app_user()
    GROUP BY t.document_id, t.era HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
 $$;
 
 
-ALTER FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) OWNER TO docuvault_migrate;
+ALTER FUNCTION public.search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) OWNER TO docuvault_migrate;
 
 --
 -- Name: tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -2386,6 +2474,17 @@ CREATE UNIQUE INDEX documents_bytes ON public.documents USING btree (user_id, sh
 
 
 --
+-- Name: documents_dated; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_dated ON public.documents USING btree (user_id, (
+CASE
+    WHEN (document_date IS NULL) THEN '-infinity'::date
+    ELSE document_date
+END) DESC, id DESC);
+
+
+--
 -- Name: documents_due; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2396,7 +2495,7 @@ CREATE INDEX documents_due ON public.documents USING btree (next_due_at) WHERE (
 -- Name: documents_folder; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE INDEX documents_folder ON public.documents USING btree (folder_id) WHERE (folder_id IS NOT NULL);
+CREATE INDEX documents_folder ON public.documents USING btree (folder_id, created_at DESC, id DESC) WHERE (folder_id IS NOT NULL);
 
 
 --
@@ -2414,6 +2513,13 @@ CREATE INDEX documents_list ON public.documents USING btree (user_id, created_at
 
 
 --
+-- Name: documents_size; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_size ON public.documents USING btree (user_id, size DESC, id DESC);
+
+
+--
 -- Name: documents_summary; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2424,7 +2530,25 @@ CREATE INDEX documents_summary ON public.documents USING btree (user_id, status)
 -- Name: documents_topic; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE INDEX documents_topic ON public.documents USING btree (topic_id) WHERE (topic_id IS NOT NULL);
+CREATE INDEX documents_topic ON public.documents USING btree (topic_id, created_at DESC, id DESC) WHERE (topic_id IS NOT NULL);
+
+
+--
+-- Name: documents_trash; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_trash ON public.documents USING btree (user_id, (
+CASE
+    WHEN (trashed_at IS NULL) THEN created_at
+    ELSE trashed_at
+END) DESC, id DESC) WHERE (status = 'trashed'::text);
+
+
+--
+-- Name: documents_updated; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_updated ON public.documents USING btree (user_id, updated_at DESC, id DESC);
 
 
 --
@@ -3654,11 +3778,26 @@ GRANT ALL ON FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys
 
 
 --
+-- Name: FUNCTION era_marks(in_user uuid, in_era integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.era_marks(in_user uuid, in_era integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.era_marks(in_user uuid, in_era integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION era_token(in_user uuid, in_era integer); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
 REVOKE ALL ON FUNCTION public.era_token(in_user uuid, in_era integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.era_token(in_user uuid, in_era integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION era_tokens(in_low integer, in_high integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.era_tokens(in_low integer, in_high integer) FROM PUBLIC;
 
 
 --
@@ -3877,26 +4016,34 @@ GRANT ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) TO d
 
 
 --
--- Name: FUNCTION search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
+-- Name: FUNCTION search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
-REVOKE ALL ON FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) TO docuvault_app;
-
-
---
--- Name: FUNCTION search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
---
-
-REVOKE ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
+REVOKE ALL ON FUNCTION public.search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery) TO docuvault_app;
 
 
 --
--- Name: FUNCTION search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
+-- Name: FUNCTION search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
-REVOKE ALL ON FUNCTION public.search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) FROM PUBLIC;
 
 
 --

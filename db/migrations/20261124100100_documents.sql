@@ -78,9 +78,14 @@ CREATE TABLE documents (
 -- The same bytes once a user, unless asked for.
 CREATE UNIQUE INDEX documents_bytes ON documents (user_id, sha256)
   WHERE NOT allow_duplicate AND status NOT IN ('rejected', 'expired');
+-- Each order of the list, and either way: a page reads what it shows. Row-level
+-- security lets no coalesce() into a condition of an index, but it does CASE.
 CREATE INDEX documents_list ON documents (user_id, created_at DESC, id DESC);
-CREATE INDEX documents_folder ON documents (folder_id) WHERE folder_id IS NOT NULL;
-CREATE INDEX documents_topic ON documents (topic_id) WHERE topic_id IS NOT NULL;
+CREATE INDEX documents_updated ON documents (user_id, updated_at DESC, id DESC);
+CREATE INDEX documents_size ON documents (user_id, size DESC, id DESC);
+CREATE INDEX documents_dated ON documents (user_id, (CASE WHEN document_date IS NULL THEN '-infinity'::date ELSE document_date END) DESC, id DESC);
+CREATE INDEX documents_folder ON documents (folder_id, created_at DESC, id DESC) WHERE folder_id IS NOT NULL;
+CREATE INDEX documents_topic ON documents (topic_id, created_at DESC, id DESC) WHERE topic_id IS NOT NULL;
 CREATE INDEX documents_learned ON documents (learned_topic_id) WHERE learned_topic_id IS NOT NULL;
 CREATE INDEX documents_due ON documents (next_due_at) WHERE next_due_at IS NOT NULL;
 

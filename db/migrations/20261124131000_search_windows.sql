@@ -37,12 +37,26 @@ $$;
 CREATE FUNCTION era_token(in_user uuid, in_era integer) RETURNS text
   LANGUAGE sql IMMUTABLE AS $$ SELECT '#' || left(md5(in_user::text || ' ' || in_era::text), 12) $$;
 
+-- The tokens that say an era: its own, and one that it shares with the nine
+-- beside it, whose numbers are -1, -2, … The index starts from what is fewest:
+-- it would read fifty eras for a word that is in a thousand documents.
+CREATE FUNCTION era_marks(in_user uuid, in_era integer) RETURNS text[]
+  LANGUAGE sql IMMUTABLE AS $$ SELECT ARRAY[era_token(in_user, in_era), era_token(in_user, -1 - in_era / 10)] $$;
+
+-- A query for the tokens of the eras from in_low to in_high, and perhaps some
+-- next to them.
+CREATE FUNCTION era_tokens(in_low integer, in_high integer) RETURNS tsquery
+  LANGUAGE sql STABLE AS $$
+  SELECT string_agg('''' || era_token(app_user(), CASE WHEN in_high - in_low < 6 THEN e ELSE -1 - e END) || '''', '|')::tsquery
+    FROM generate_series(CASE WHEN in_high - in_low < 6 THEN in_low ELSE in_low / 10 END, CASE WHEN in_high - in_low < 6 THEN in_high ELSE in_high / 10 END) e
+$$;
+
 -- A row of tokens: those of the text, which have weight D, of the names, and of
 -- the era. Other than ||, which moves the places of what stands on its right,
 -- the text form merges tsvectors as they are.
 CREATE FUNCTION compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer) RETURNS tsvector
   LANGUAGE sql STABLE AS $$
-  SELECT (ts_filter(in_text, '{d}')::text || ' ' || array_to_string(in_names, ' ') || ' ''' || era_token(in_user, in_era) || '''')::tsvector
+  SELECT (ts_filter(in_text, '{d}')::text || ' ' || array_to_string(in_names, ' ') || ' ''' || array_to_string(era_marks(in_user, in_era), ''' ''') || '''')::tsvector
 $$;
 
 -- What is there gets its era now; its names are split by field when the
@@ -53,7 +67,7 @@ DECLARE
 BEGIN
   FOR u IN SELECT id FROM users LOOP
     PERFORM set_config('app.user_id', u::text, true);
-    UPDATE tokens t SET era = n.era, tsv = t.tsv || array_to_tsvector(ARRAY[era_token(u, n.era)])
+    UPDATE tokens t SET era = n.era, tsv = t.tsv || array_to_tsvector(era_marks(u, n.era))
       FROM (SELECT document_id, ((row_number() OVER (ORDER BY document_id) - 1) / 500)::integer AS era FROM tokens WHERE user_id = u AND part = 0) n
      WHERE t.document_id = n.document_id AND t.user_id = u;
     INSERT INTO search_eras (user_id, documents)
@@ -66,20 +80,62 @@ DROP FUNCTION search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery
 DROP FUNCTION search_matches(tsquery, tsquery, tsquery[], tsquery);
 DROP FUNCTION search_rows(tsquery, tsquery, tsquery[], tsquery);
 
--- As before, with the era.
-CREATE FUNCTION search_rows(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE (document_id uuid, era integer)
+-- A query comes in two forms. The exact one is in_all, for the one row of tokens
+-- that most documents have, and for a document of several rows in_leaves and
+-- in_shape, which says what leaves it needs, by the names l1, l2, … The loose
+-- one has AND for a phrase, and nothing for a phrase that is not wanted: it
+-- finds all that the exact one does and perhaps more, but from the index alone.
+-- Places of words lie in the tokens, and reading those of one document costs as
+-- much as finding ten.
+
+-- Those of the documents in in_ids, which may be any, that a query finds. The
+-- index of words could only mislead here, so OFFSET keeps it away.
+CREATE FUNCTION search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE (document_id uuid)
   LANGUAGE sql STABLE AS $$
-  SELECT t.document_id, t.era FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ in_all
+  SELECT t.document_id FROM (SELECT o.document_id, o.tsv FROM tokens o WHERE o.document_id = ANY (in_ids) AND o.part = 0 AND o.user_id = app_user() OFFSET 0) t
+   WHERE t.tsv @@ in_all
   UNION ALL
-  SELECT t.document_id, t.era FROM tokens t JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
-   WHERE t.user_id = app_user() AND t.tsv @@ in_any
+  SELECT t.document_id
+    FROM (SELECT o.document_id, o.tsv FROM tokens second JOIN tokens o ON o.document_id = second.document_id
+           WHERE second.document_id = ANY (in_ids) AND second.part = 1 AND o.user_id = app_user() OFFSET 0) t
+    JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
+   GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
+$$;
+
+-- The documents of this transaction's user, in any state, that a loose query
+-- finds and that have in_also (NULL: anything) in each row. For the two
+-- functions below, into which PostgreSQL inlines it.
+CREATE FUNCTION search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) RETURNS TABLE (document_id uuid, era integer)
+  LANGUAGE sql STABLE AS $$
+  SELECT t.document_id, t.era FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ coalesce(in_all && in_also, in_all)
+  UNION ALL
+  SELECT t.document_id, t.era FROM unnest(in_leaves) WITH ORDINALITY l(q, n) JOIN tokens t ON t.tsv @@ coalesce(l.q && in_also, l.q)
+   WHERE t.user_id = app_user()
    GROUP BY t.document_id, t.era HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
 $$;
 
-CREATE FUNCTION search_matches(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE (document_id uuid)
-  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+-- All documents that a query finds, in any state, if they are no more than
+-- in_most; NULL if they are, as far as the loose query and the newest tell.
+CREATE FUNCTION search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery,
+    in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer) RETURNS uuid[]
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  newest CONSTANT integer := newest_era();
+  sample CONSTANT tsquery := era_tokens(newest - 1, newest);
+  found uuid[];
 BEGIN
-  RETURN QUERY SELECT r.document_id FROM search_rows(in_all, in_any, in_leaves, in_shape) r;
+  IF newest > 4 AND (SELECT count(*) * (newest + 1) / 2 > 2 * in_most FROM search_rows(in_loose, in_loose_leaves, in_loose_shape, sample)) THEN
+    RETURN NULL;
+  END IF;
+  SELECT coalesce(array_agg(f.document_id), '{}') INTO found FROM (
+    SELECT r.document_id FROM search_rows(in_loose, in_loose_leaves, in_loose_shape, NULL) r LIMIT in_most + 1) f;
+  IF cardinality(found) > in_most THEN
+    RETURN NULL;
+  END IF;
+  IF in_loose = in_all THEN
+    RETURN found;
+  END IF;
+  RETURN ARRAY(SELECT m.document_id FROM search_among(found, in_all, in_leaves, in_shape) m);
 END $$;
 
 -- One page of what a query finds outside the trash. Tier 1 are documents with a
@@ -87,73 +143,97 @@ END $$;
 -- newest 100 documents that match are the first window, the 100 before them the
 -- second, and so on; in a window the best come first: by how many of in_names
 -- hold, then by how close together and how often in_near holds, then the
--- newest. A phrase has to be looked for in each document that has its words, so
--- that one's window also ends, between two eras, as soon as it fills a page. So
+-- newest. Where the loose query finds more than the exact one, documents are
+-- looked at in their order, and the window ends as soon as it fills a page. So
 -- a page reads the tokens of a bounded number of documents, however many match.
--- The columns of a row are where a next page goes on. One plan does for every
--- query, and to make a new one each time would cost more than most searches.
-CREATE FUNCTION search_page(in_all tsquery, in_any tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[],
+-- The columns of a row are where a next page goes on. After 2,000 documents were
+-- looked at, or 10,000 while none matched, a page ends with a row that has no
+-- document. One plan does for every query, and to make a new one each time would
+-- cost more than most searches.
+CREATE FUNCTION search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery,
+    in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[],
     in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer)
   RETURNS TABLE (document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
   window_size CONSTANT integer := 100;
   newest CONSTANT integer := newest_era();
-  phrase CONSTANT boolean := in_near::text LIKE '%<%';
+  exact CONSTANT boolean := in_loose = in_all;
+  -- How many documents are read from the index at once, if so many are there,
+  -- and how many will do: the first time as many as may fill a page.
+  chunk CONSTANT integer := CASE WHEN exact THEN window_size ELSE 1000 END;
+  enough integer := window_size;
   named CONSTANT tsquery := (SELECT string_agg('(' || q::text || ')', '|')::tsquery FROM unnest(in_names) q);
   known boolean;
-  all_here tsquery;
-  any_here tsquery;
-  eras tsquery;
-  low integer;
+  also tsquery;
   high integer;
-  span integer;
+  low integer;
+  span integer := 2;
+  pool uuid[] := '{}'; -- what was read, newest first
+  pool_eras integer[];
+  at integer := 0; -- how much of it was used
+  take integer;
   found uuid[];
-  found_eras integer[];
+  read integer := 0;
   shown integer := 0;
 BEGIN
   tier := coalesce(in_tier, 1);
-  top_era := in_top_era; top_id := in_top; floor_era := in_floor_era; floor_id := in_floor;
+  top_era := coalesce(in_top_era, 2147483647); top_id := coalesce(in_top, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  floor_era := in_floor_era; floor_id := in_floor;
   LOOP
     -- From here to the end of the loop: one window.
-    IF top_era IS NULL THEN -- above all
-      top_era := 2147483647; top_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-    END IF;
     known := floor_era IS NOT NULL;
-    high := least(top_era, newest);
-    -- The newest two eras first, then three times as many, and so on to all.
-    span := CASE WHEN known THEN high - floor_era + 1 WHEN high < 4 THEN high + 1 ELSE 2 END;
-    LOOP
-      low := greatest(high - span + 1, 0);
-      all_here := in_all && CASE tier WHEN 1 THEN named ELSE !! named END;
-      any_here := in_any && CASE tier WHEN 1 THEN named ELSE !! named END;
-      IF low > 0 AND span <= 60 THEN
-        SELECT string_agg('''' || era_token(app_user(), e) || '''', '|')::tsquery INTO eras FROM generate_series(low, high) e;
-        all_here := all_here && eras;
-        any_here := any_here && eras;
+    IF at = cardinality(pool) THEN
+      high := least(top_era, newest);
+      -- The newest two eras first; of a word that they hardly have, all; else as
+      -- many as will do if the older ones are like them.
+      span := CASE WHEN known THEN high - floor_era + 1 WHEN high < 4 THEN high + 1 ELSE greatest(span, 2) END;
+      LOOP
+        low := greatest(high - span + 1, 0);
+        also := CASE tier WHEN 1 THEN named ELSE !! named END;
+        IF span > 100 AND NOT known THEN
+          low := 0;
+        ELSIF low > 0 AND span <= 100 THEN
+          also := also && era_tokens(low, high);
+        END IF;
+        SELECT coalesce(array_agg(f.document_id), '{}'), array_agg(f.era) INTO pool, pool_eras FROM (
+          SELECT r.document_id, r.era FROM search_rows(in_loose, in_loose_leaves, in_loose_shape, also) r
+           WHERE (r.era, r.document_id) < (top_era, top_id) AND r.era >= low AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
+           ORDER BY r.era DESC, r.document_id DESC LIMIT CASE WHEN NOT known THEN chunk END) f;
+        EXIT WHEN known OR low = 0 OR cardinality(pool) >= enough;
+        span := CASE WHEN cardinality(pool) = 0 THEN high + 1
+                     ELSE least(high + 1, greatest(3 * span, span * 3 * enough / 2 / cardinality(pool))) END;
+      END LOOP;
+      at := 0;
+      enough := 4 * window_size;
+    END IF;
+    found := '{}';
+    WHILE at < cardinality(pool) LOOP
+      take := least(window_size, cardinality(pool) - at);
+      IF exact THEN
+        found := found || pool[at + 1 : at + take];
+      ELSE
+        found := found || ARRAY(SELECT m.document_id FROM search_among(pool[at + 1 : at + take], in_all, in_leaves, in_shape) m);
+        read := read + take;
       END IF;
-      SELECT array_agg(f.document_id ORDER BY f.era DESC, f.document_id DESC), array_agg(f.era ORDER BY f.era DESC, f.document_id DESC) INTO found, found_eras FROM (
-        SELECT r.document_id, r.era FROM search_rows(all_here, any_here, in_leaves, in_shape) r
-         WHERE (r.era, r.document_id) < (top_era, top_id) AND r.era >= low AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
-         ORDER BY r.era DESC, r.document_id DESC LIMIT window_size) f;
-      EXIT WHEN known OR low = 0 OR cardinality(found) = window_size OR phrase AND cardinality(found) >= in_limit;
-      span := CASE WHEN span < CASE WHEN phrase THEN 50 ELSE 6 END THEN 3 * span ELSE high + 1 END;
+      at := at + take;
+      EXIT WHEN NOT known AND (exact OR cardinality(found) >= in_limit OR read >= 2000 AND (read >= 10000 OR shown > 0 OR cardinality(found) > 0));
     END LOOP;
     IF NOT known THEN
-      IF cardinality(found) = window_size THEN
-        floor_era := found_eras[window_size]; floor_id := found[window_size];
-      ELSIF low > 0 THEN
-        floor_era := low; floor_id := '00000000-0000-0000-0000-000000000000';
-      ELSE -- the last one
-        floor_era := -1; floor_id := '00000000-0000-0000-0000-000000000000';
+      IF at > 0 AND (at < cardinality(pool) OR at = chunk) THEN
+        floor_era := pool_eras[at]; floor_id := pool[at];
+      ELSE -- all that was read is used
+        floor_era := CASE WHEN low > 0 THEN low ELSE -1 END; floor_id := '00000000-0000-0000-0000-000000000000';
       END IF;
     END IF;
     FOR document_id, rank IN
       SELECT s.id, s.rank FROM (
         SELECT t.document_id AS id,
-               max(CASE WHEN tier = 1 AND t.part = 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE t.tsv @@ q) ELSE 0 END)::integer
-               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', t.tsv, in_near, 32)))::integer AS rank
+               max(CASE WHEN tier = 1 AND t.part = 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE v.tsv @@ q) ELSE 0 END)::integer
+               + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', v.tsv, in_near, 32)))::integer AS rank
           FROM tokens t JOIN documents d ON d.id = t.document_id
+            -- Read from where it lies once, not for each use.
+            CROSS JOIN LATERAL (SELECT CASE tier WHEN 1 THEN t.tsv || ''::tsvector ELSE t.tsv END AS tsv OFFSET 0) v
          WHERE t.document_id = ANY (found) AND t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
          GROUP BY t.document_id) s
        WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT in_limit - shown
@@ -163,11 +243,17 @@ BEGIN
     END LOOP;
     EXIT WHEN shown = in_limit OR tier = 2 AND floor_era < 0;
     IF floor_era < 0 THEN
-      tier := 2; top_era := NULL;
+      tier := 2; top_era := 2147483647; top_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+      pool := '{}'; at := 0; span := 2; enough := window_size;
     ELSE
       top_era := floor_era; top_id := floor_id;
     END IF;
-    floor_era := NULL; in_id := NULL;
+    floor_era := NULL; floor_id := NULL; in_id := NULL;
+    IF read >= 2000 AND (read >= 10000 OR shown > 0) THEN
+      document_id := NULL; rank := NULL;
+      RETURN NEXT;
+      EXIT;
+    END IF;
   END LOOP;
 END $$;
 
@@ -181,16 +267,20 @@ CREATE FUNCTION stale_tokens(in_version integer, in_after uuid, in_limit integer
      ORDER BY t.document_id LIMIT in_limit;
   END;
 
-GRANT EXECUTE ON FUNCTION next_era(), newest_era(), era_token(uuid, integer), compose_tokens(tsvector, tsvector[], uuid, integer),
-  search_matches(tsquery, tsquery, tsquery[], tsquery), stale_tokens(integer, uuid, integer),
-  search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer) TO docuvault_app;
+GRANT EXECUTE ON FUNCTION next_era(), newest_era(), era_token(uuid, integer), era_marks(uuid, integer), compose_tokens(tsvector, tsvector[], uuid, integer),
+  stale_tokens(integer, uuid, integer), search_among(uuid[], tsquery, tsquery[], tsquery),
+  search_few(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, integer),
+  search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer) TO docuvault_app;
 
 -- migrate:down
 DROP FUNCTION stale_tokens(integer, uuid, integer);
-DROP FUNCTION search_page(tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer);
-DROP FUNCTION search_matches(tsquery, tsquery, tsquery[], tsquery);
-DROP FUNCTION search_rows(tsquery, tsquery, tsquery[], tsquery);
+DROP FUNCTION search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer);
+DROP FUNCTION search_few(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, integer);
+DROP FUNCTION search_rows(tsquery, tsquery[], tsquery, tsquery);
+DROP FUNCTION search_among(uuid[], tsquery, tsquery[], tsquery);
+DROP FUNCTION era_tokens(integer, integer);
 DROP FUNCTION compose_tokens(tsvector, tsvector[], uuid, integer);
+DROP FUNCTION era_marks(uuid, integer);
 DROP FUNCTION era_token(uuid, integer);
 DROP FUNCTION newest_era();
 DROP FUNCTION next_era();

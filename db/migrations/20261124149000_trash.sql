@@ -10,6 +10,8 @@ UPDATE documents SET trashed_at = updated_at WHERE status IN ('trashed', 'purgin
 ALTER TABLE documents ENABLE TRIGGER documents_guard;
 ALTER TABLE documents FORCE ROW LEVEL SECURITY;
 ALTER TABLE documents ADD CONSTRAINT documents_trashed CHECK (status IN ('trashed', 'purging') OR trashed_at IS NULL);
+-- The order of the trash; outside it, this is the order by created_at.
+CREATE INDEX documents_trash ON documents (user_id, (CASE WHEN trashed_at IS NULL THEN created_at ELSE trashed_at END) DESC, id DESC) WHERE status = 'trashed';
 
 -- What a user has by status, and all that the counts of GET
 -- /v1/documents/summary need, so that neither reads the documents themselves.
@@ -17,4 +19,5 @@ CREATE INDEX documents_summary ON documents (user_id, status) INCLUDE (folder_id
 
 -- migrate:down
 DROP INDEX documents_summary;
+DROP INDEX documents_trash;
 ALTER TABLE documents DROP CONSTRAINT documents_trashed, DROP COLUMN trashed_at;

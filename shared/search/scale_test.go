@@ -105,7 +105,7 @@ func (w *world) fill(t testing.TB, actor database.Actor, u *keys.User, papers []
 		}
 	}
 	exec(`INSERT INTO tokens (document_id, part, user_id, era, version, tsv)
-	      SELECT m.document_id, 0, $1, m.era, $2, t.tsv || array_to_tsvector(ARRAY[era_token($1, m.era)])
+	      SELECT m.document_id, 0, $1, m.era, $2, t.tsv || array_to_tsvector(era_marks($1, m.era))
 	        FROM made m JOIN template t USING (n) ORDER BY m.document_id`, user, lexeme.TermsVersion)
 	exec(`INSERT INTO search_eras (user_id, documents) VALUES ($1, $2)`, user, n)
 	exec(`DROP TABLE template`)

@@ -63,11 +63,12 @@ type Result struct {
 // page ranks a few hundred.
 type Page struct {
 	Items      []Result `json:"items"`
-	NextCursor string   `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Absent on the last page. A page may have fewer results than limit, even none, and still another one after it: a phrase of words that are in very many documents is looked for in some thousands at a time."`
 }
 
 // cursor is where a page ended, in which window of which tier (as search_page of
-// the database has them). Its query is a keyed hash: a cursor holds no words.
+// the database has them). Without an ID it stands at the top of a window of
+// which no more is known. Its query is a keyed hash: a cursor holds no words.
 type cursor struct {
 	Query    string `json:"q"`
 	Rank     int    `json:"r"`
@@ -95,8 +96,10 @@ func (c *cursor) into(args database.Args, limit int) {
 	}
 	args["limit"] = limit
 	if c != nil {
-		args["tier"], args["top_era"], args["top"], args["floor_era"], args["floor"] = c.Tier, c.TopEra, c.Top, c.FloorEra, c.Floor
-		args["rank"], args["after"] = c.Rank, c.ID
+		args["tier"], args["top_era"], args["top"] = c.Tier, c.TopEra, c.Top
+		if !c.ID.IsNil() {
+			args["floor_era"], args["floor"], args["rank"], args["after"] = c.FloorEra, c.Floor, c.Rank, c.ID
+		}
 	}
 }
 
@@ -104,7 +107,7 @@ var errCursor = fault.New(fault.CursorInvalid, "This cursor belongs to another s
 
 func parseCursor(s, query string) (c cursor, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || json.Unmarshal(b, &c) != nil || c.Query != query || c.ID.IsNil() ||
+	if err != nil || json.Unmarshal(b, &c) != nil || c.Query != query ||
 		c.Rank < 0 || c.Rank > math.MaxInt32 || c.Tier < 1 || c.Tier > 2 || c.FloorEra < -1 || c.FloorEra > c.TopEra || c.TopEra > math.MaxInt32 {
 		return c, errCursor
 	}
@@ -145,10 +148,15 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 	at.into(args, r.Limit+1)
 	var ids []id.ID
 	var places []cursor
+	page := Page{Items: []Result{}}
 	err = s.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		b.Each(pageSQL, args, func(scan func(...any) error) error {
 			c := cursor{Query: hash}
 			err := scan(&c.ID, &c.Rank, &c.Tier, &c.TopEra, &c.Top, &c.FloorEra, &c.Floor)
+			if c.ID.IsNil() {
+				page.NextCursor = c.String()
+				return err
+			}
 			ids, places = append(ids, c.ID), append(places, c)
 			return err
 		})
@@ -156,7 +164,6 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 	if err != nil {
 		return Page{}, fmt.Errorf("search: %w", err)
 	}
-	page := Page{Items: []Result{}}
 	if len(ids) > r.Limit {
 		ids = ids[:r.Limit]
 		page.NextCursor = places[r.Limit-1].String()
@@ -180,26 +187,45 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 	return page, nil
 }
 
-// matching are the arguments by which the database finds documents, of
+// exact and loose are the arguments by which the database finds documents, of
 // [Query.args].
-const matching = `@all::tsquery, @any::tsquery, @leaves::text[]::tsquery[], @shape::tsquery`
+const (
+	exact = `@all::tsquery, @leaves::text[]::tsquery[], @shape::tsquery`
+	loose = `@loose_all::tsquery, @loose_leaves::text[]::tsquery[], @loose_shape::tsquery`
+)
 
-const pageSQL = `SELECT document_id, rank, tier, top_era, top_id, floor_era, floor_id
-  FROM search_page(` + matching + `, @near::tsquery, @names::text[]::tsquery[],
+const pageSQL = `SELECT coalesce(document_id, '00000000-0000-0000-0000-000000000000'), coalesce(rank, 0), tier, top_era, top_id,
+         coalesce(floor_era, 0), coalesce(floor_id, '00000000-0000-0000-0000-000000000000')
+  FROM search_page(` + loose + `, ` + exact + `, @near::tsquery, @names::text[]::tsquery[],
   @tier::integer, @top_era::integer, @top::uuid, @floor_era::integer, @floor::uuid, @rank::integer, @after::uuid, @limit)`
 
-// Matching returns the condition, on documents d, that a query finds a
-// document, with its arguments: for a list that is filtered by it. It returns
-// fault.ValidationFailed, with where the query is wrong; location is where the
-// query was in the request.
-func (s *Searcher) Matching(ctx context.Context, actor database.Actor, location, q string) (string, database.Args, error) {
+// fewMatches is up to how many documents a list asks for by name: with more, it
+// finds a page of them sooner by trying those that come next.
+const fewMatches = 2000
+
+// Matching returns the condition that a query finds a document, for a list. It
+// returns fault.ValidationFailed, with where the query is wrong; location is
+// where the query was in the request.
+func (s *Searcher) Matching(ctx context.Context, actor database.Actor, location, q string) (*vault.Match, error) {
 	query, err := Parse(location, q)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	u, err := s.vault.Keys(ctx, actor)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	return `d.id IN (SELECT document_id FROM search_matches(` + matching + `))`, query.args(u), nil
+	args := query.args(u)
+	args["most"] = fewMatches
+	var few []id.ID
+	err = s.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.One(`SELECT search_few(`+loose+`, `+exact+`, @most)`, args, &few)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	if few != nil {
+		return &vault.Match{IDs: few}, nil
+	}
+	return &vault.Match{Try: `SELECT document_id FROM search_among(@ids, ` + exact + `)`, Args: args}, nil
 }

@@ -99,13 +99,15 @@ func TestFunctionsKeepUsersApart(t *testing.T) {
 	document := w.add(t, anna, annaKeys, paper{text: "secret", language: "en"})
 	token := "'" + annaKeys.SearchToken("secret") + "'"
 	conn := w.db.AsApp(t)
+	w.db.Exec(t, `CREATE VIEW every_document AS SELECT id FROM documents; GRANT SELECT ON every_document TO docuvault_app`)
 	for _, c := range []struct {
 		user string
 		want int
 	}{{"", 0}, {ben.User().String(), 0}, {anna.User().String(), 1}} {
 		for _, call := range []string{
-			`SELECT count(*) FROM search_matches($1::text::tsquery, NULL, NULL, NULL)`,
-			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10)`,
+			`SELECT cardinality(search_few($1::text::tsquery, NULL, NULL, $1::text::tsquery, NULL, NULL, 10))`,
+			`SELECT count(*) FROM search_among(ARRAY(SELECT id FROM every_document), $1::text::tsquery, NULL, NULL)`,
+			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, $1::text::tsquery, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10)`,
 		} {
 			if _, err := conn.Exec(t.Context(), `SELECT set_config('app.user_id', $1, false)`, c.user); err != nil {
 				t.Fatal(err)

@@ -21,53 +21,67 @@ const (
 
 // args are the arguments of the database's search functions.
 func (q *Query) args(u *keys.User) database.Args {
-	leaves := make([]string, len(q.leaves))
-	for n, l := range q.leaves {
-		leaves[n] = l.tsquery(u, true, true)
-	}
-	leaf := func(n int) string { return leaves[n] }
-	var names, any []string
-	for _, n := range q.used(q.root, true) {
-		names = append(names, q.leaves[n].tsquery(u, false, true))
-	}
-	for _, n := range q.used(q.root, false) {
-		any = append(any, leaves[n])
-	}
 	// Words of a long document can be in several of its rows.
 	long := quoted(u.SearchToken(longMark))
-	return database.Args{
-		"all":    "(" + q.tsquery(q.root, leaf) + ") & !" + long,
-		"any":    long + " & (" + strings.Join(any, " | ") + ")",
-		"leaves": leaves,
-		"shape":  q.tsquery(q.root, func(n int) string { return fmt.Sprintf("'l%d'", n+1) }),
-		"near":   q.positive(q.root, leaf),
-		"names":  names,
+	forms := func(loose bool) (all string, leaves []string, shape string) {
+		leaves = make([]string, len(q.leaves))
+		in := make([]string, len(q.leaves))
+		for n, l := range q.leaves {
+			leaves[n] = l.tsquery(u, true, true, loose)
+			in[n] = long + " & " + leaves[n]
+		}
+		all, _ = q.tsquery(q.root, true, loose, func(n int) string { return leaves[n] })
+		shape, _ = q.tsquery(q.root, true, loose, func(n int) string { return fmt.Sprintf("'l%d'", n+1) })
+		return "(" + all + ") & !" + long, in, shape
 	}
+	var names []string
+	for _, n := range q.used(q.root, true) {
+		names = append(names, q.leaves[n].tsquery(u, false, true, false))
+	}
+	args := database.Args{
+		"near":  q.positive(q.root, func(n int) string { return q.leaves[n].tsquery(u, true, true, false) }),
+		"names": names,
+	}
+	args["all"], args["leaves"], args["shape"] = forms(false)
+	args["loose_all"], args["loose_leaves"], args["loose_shape"] = forms(true)
+	return args
 }
 
-// tsquery writes the tree in PostgreSQL's language.
-func (q *Query) tsquery(n *node, leaf func(int) string) string {
+// tsquery writes the tree in PostgreSQL's language. The loose form finds all
+// that the exact one does without looking at places: a phrase that is not
+// wanted is left out of it. False is returned for a tree of which nothing is
+// left; that never is the whole query, of which something is wanted.
+func (q *Query) tsquery(n *node, wanted, loose bool, leaf func(int) string) (string, bool) {
 	switch n.op {
 	case opLeaf:
-		return leaf(n.leaf)
+		return leaf(n.leaf), wanted || !loose || len(q.leaves[n.leaf].wants) == 1
 	case opNot:
-		return "!(" + q.tsquery(n.kids[0], leaf) + ")"
+		kid, ok := q.tsquery(n.kids[0], !wanted, loose, leaf)
+		return "!(" + kid + ")", ok
 	}
-	sign := " & "
+	// Of what is wanted, AND may lack a part, and OR may not; of what is not, the
+	// other way around.
+	sign, may := " & ", wanted
 	if n.op == opOr {
-		sign = " | "
+		sign, may = " | ", !wanted
 	}
-	parts := make([]string, len(n.kids))
-	for i, kid := range n.kids {
-		parts[i] = q.tsquery(kid, leaf)
+	var parts []string
+	for _, kid := range n.kids {
+		part, ok := q.tsquery(kid, wanted, loose, leaf)
+		if ok {
+			parts = append(parts, part)
+		} else if !may {
+			return "", false
+		}
 	}
-	return "(" + strings.Join(parts, sign) + ")"
+	return "(" + strings.Join(parts, sign) + ")", len(parts) > 0
 }
 
 // positive is tsquery without what is not wanted.
 func (q *Query) positive(n *node, leaf func(int) string) string {
 	if n.op == opLeaf || n.op == opNot {
-		return q.tsquery(n, leaf)
+		all, _ := q.tsquery(n, true, false, leaf)
+		return all
 	}
 	kept := *n
 	kept.kids = slices.DeleteFunc(slices.Clone(n.kids), func(kid *node) bool { return kid.op == opNot })
@@ -97,14 +111,15 @@ func (q *Query) used(n *node, wanted bool) []int {
 	return all
 }
 
-// tsquery is a leaf in PostgreSQL's language: in texts, in names, or both.
-func (l leaf) tsquery(u *keys.User, texts, names bool) string {
+// tsquery is a leaf in PostgreSQL's language: in texts, in names, or both. The
+// words of a phrase are wherever they like in the loose form.
+func (l leaf) tsquery(u *keys.User, texts, names, loose bool) string {
 	var ways []string
 	if texts {
-		ways = append(ways, l.phrase(u, ""))
+		ways = append(ways, l.phrase(u, "", loose))
 	}
 	if names {
-		ways = append(ways, l.phrase(u, nameSpace))
+		ways = append(ways, l.phrase(u, nameSpace, loose))
 		if l.prefix {
 			for _, prefix := range l.wants[0].Prefixes {
 				ways = append(ways, quoted(u.SearchToken(prefixSpace+prefix)))
@@ -114,10 +129,13 @@ func (l leaf) tsquery(u *keys.User, texts, names bool) string {
 	return "(" + strings.Join(ways, " | ") + ")"
 }
 
-func (l leaf) phrase(u *keys.User, space string) string {
+func (l leaf) phrase(u *keys.User, space string, loose bool) string {
 	var out strings.Builder
 	for i, want := range l.wants {
-		if i > 0 {
+		switch {
+		case i > 0 && loose:
+			out.WriteString(" & ")
+		case i > 0:
 			_, _ = fmt.Fprintf(&out, " <%d> ", l.wants[i-1].Width)
 		}
 		out.WriteString(anyOf(u, space, want))

@@ -13,6 +13,7 @@ import (
 	"docuvault/shared/database"
 	"docuvault/shared/fault"
 	"docuvault/shared/id"
+	"docuvault/shared/keys"
 )
 
 // MaxPage is the largest page of a list; DefaultPage the one without a limit.
@@ -27,20 +28,34 @@ type Filter struct {
 	Topic    string   // a name
 	Tag      string   // a name
 	Folder   id.ID
-	// Where is a further condition on documents d, with its arguments, such as
-	// what a search finds; "" for none. Of its arguments none may have a name
-	// that the list uses: statuses, topic, tag, folder, at, after, limit.
-	Where  string
-	Args   database.Args
-	Sort   string // one of Sorts; "" is "-created_at"
-	Limit  int    // 1 to MaxPage; 0 is DefaultPage
-	Cursor string // of the page before
+	Match    *Match // nil: all
+	Sort     string // one of Sorts; "" is "-created_at"
+	Limit    int    // 1 to MaxPage; 0 is DefaultPage
+	Cursor   string // of the page before
+
+	topic, tag id.ID // of the names
 }
+
+// Match is a further condition, such as what a search finds. Few documents are
+// named; of many, those that come next in the list's order are tried one after
+// another, so that a page costs as much as it has to try, and no more than
+// [maxTried].
+type Match struct {
+	IDs []id.ID // all of them, if Try is ""
+	// Try is SQL that returns, as document_id, those of the uuid[] @ids that
+	// match. Args are its other arguments.
+	Try  string
+	Args database.Args
+}
+
+// maxTried is how many documents a page tries a match on: it then ends, full or
+// not, and its cursor goes on behind the last of them.
+const maxTried = 10_000
 
 // Page is one page of documents.
 type Page struct {
 	Items      []Document `json:"items"`
-	NextCursor string     `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+	NextCursor string     `json:"next_cursor,omitempty" doc:"Absent on the last page. With q, a page may have fewer documents than limit, even none, and still another one after it."`
 }
 
 // order is a column to sort by, as SQL, with the text form its cursor has and
@@ -51,8 +66,8 @@ var orders = map[string]order{
 	"created_at":    {"d.created_at", "timestamptz"},
 	"updated_at":    {"d.updated_at", "timestamptz"},
 	"size":          {"d.size", "bigint"},
-	"document_date": {"coalesce(d.document_date, '-infinity'::date)", "date"},
-	"trashed_at":    {"coalesce(d.trashed_at, d.created_at)", "timestamptz"},
+	"document_date": {"CASE WHEN d.document_date IS NULL THEN '-infinity'::date ELSE d.document_date END", "date"},
+	"trashed_at":    {"CASE WHEN d.trashed_at IS NULL THEN d.created_at ELSE d.trashed_at END", "timestamptz"},
 }
 
 // Sorts are the values that Filter.Sort takes; "-" in front is descending.
@@ -115,86 +130,164 @@ func (v *Vault) List(ctx context.Context, actor database.Actor, f Filter) (Page,
 	if f.Limit == 0 {
 		f.Limit = DefaultPage
 	}
-	name, descending := strings.CutPrefix(f.Sort, "-")
-	by, ok := orders[name]
-	if !ok || f.Limit < 1 || f.Limit > MaxPage {
+	if !slices.Contains(Sorts(), f.Sort) || f.Limit < 1 || f.Limit > MaxPage {
 		return Page{}, fault.Newf(fault.ValidationFailed, "Sort by one of %s; ask for 1 to %d documents.", strings.Join(Sorts(), ", "), MaxPage)
 	}
 	u, err := v.Keys(ctx, actor)
 	if err != nil {
 		return Page{}, err
 	}
-
-	if len(f.Statuses) == 0 {
-		f.Statuses = []Status{Stored, Processing, Ready, Failed}
+	var at *cursor
+	if f.Cursor != "" {
+		c, err := parseCursor(f.Cursor, f.Sort)
+		if err != nil {
+			return Page{}, err
+		}
+		at = &c
 	}
-	statuses := make([]string, len(f.Statuses))
-	for i, s := range f.Statuses {
-		statuses[i] = string(s)
+	if ok, err := v.resolve(ctx, actor, u, &f); err != nil || !ok {
+		return Page{Items: []Document{}}, err
+	}
+	l := listing{Page: Page{Items: []Document{}}, filter: f}
+	// At first about as many as a page has, then more.
+	for tried, chunk := 0, 2*(f.Limit+1); ; chunk = min(4*chunk, maxTried-tried) {
+		sql, args := f.sql(at, chunk)
+		if err := v.db.Do(ctx, actor, func(b *database.Batch) {
+			l.rows, l.places, at = nil, nil, nil
+			b.Each(sql, args, func(scan func(...any) error) (err error) {
+				at, err = l.scan(scan)
+				return err
+			})
+		}); err != nil {
+			return Page{}, fmt.Errorf("list documents: %w", err)
+		}
+		if err := l.take(u); err != nil {
+			return Page{}, err
+		}
+		if at == nil || l.NextCursor != "" {
+			return l.Page, nil
+		}
+		if tried += chunk; tried == maxTried {
+			l.NextCursor = at.String()
+			return l.Page, nil
+		}
+	}
+}
+
+// resolve finds the topic and the tag of a filter, and reports whether they are
+// there. It takes a round trip of its own so that PostgreSQL knows, when it plans
+// the list, whether they have few documents or many.
+func (v *Vault) resolve(ctx context.Context, actor database.Actor, u *keys.User, f *Filter) (bool, error) {
+	hasTopic, hasTag := f.Topic == "", f.Tag == ""
+	if hasTopic && hasTag {
+		return true, nil
+	}
+	err := v.db.Do(ctx, actor, func(b *database.Batch) {
+		if f.Topic != "" {
+			b.Maybe(&hasTopic, `SELECT id FROM topics WHERE user_id = app_user() AND name_key = @key`, database.Args{"key": u.NameKey(f.Topic)}, &f.topic)
+		}
+		if f.Tag != "" {
+			b.Maybe(&hasTag, `SELECT id FROM tags WHERE user_id = app_user() AND name_key = @key`, database.Args{"key": u.NameKey(f.Tag)}, &f.tag)
+		}
+	})
+	if err != nil {
+		return false, fmt.Errorf("list documents: %w", err)
+	}
+	return hasTopic && hasTag, nil
+}
+
+// sql is the statement for what comes after a place (nil: from the beginning):
+// up to a page's documents and one more. Each row has its place, whether it
+// matches, and whether it is the last one of chunk that were tried.
+func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
+	statuses := []string{string(Stored), string(Processing), string(Ready), string(Failed)}
+	if len(f.Statuses) > 0 {
+		statuses = nil
+	}
+	for _, s := range f.Statuses {
+		statuses = append(statuses, string(s))
 	}
 	where := []string{"d.user_id = app_user()", "d.status = ANY (@statuses::text[])", "d.status <> 'purging'"}
-	args := database.Args{"statuses": statuses, "limit": f.Limit + 1}
-	if f.Topic != "" {
-		where = append(where, "d.topic_id = (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic)")
-		args["topic"] = u.NameKey(f.Topic)
+	args := database.Args{"statuses": statuses, "limit": f.Limit + 1, "chunk": chunk}
+	if !f.topic.IsNil() {
+		where = append(where, "d.topic_id = @topic")
+		args["topic"] = f.topic
 	}
-	if f.Tag != "" {
-		where = append(where, "d.id IN (SELECT x.document_id FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE g.user_id = app_user() AND g.name_key = @tag)")
-		args["tag"] = u.NameKey(f.Tag)
+	if !f.tag.IsNil() {
+		where = append(where, "d.id IN (SELECT x.document_id FROM document_tags x WHERE x.tag_id = @tag AND x.user_id = app_user())")
+		args["tag"] = f.tag
 	}
 	if !f.Folder.IsNil() {
 		where = append(where, "d.folder_id = @folder")
 		args["folder"] = f.Folder
 	}
-	if f.Where != "" {
-		where = append(where, f.Where)
-		maps.Copy(args, f.Args)
+	name, descending := strings.CutPrefix(f.Sort, "-")
+	if name == "trashed_at" && !slices.Contains(f.Statuses, Trashed) {
+		name = "created_at" // which it is outside the trash, and has an index there
 	}
-	direction, compare := "ASC", ">"
+	by, direction, compare := orders[name], "ASC", ">"
 	if descending {
 		direction, compare = "DESC", "<"
 	}
-	if f.Cursor != "" {
-		at, err := parseCursor(f.Cursor, f.Sort)
-		if err != nil {
-			return Page{}, err
-		}
+	if after != nil {
 		where = append(where, fmt.Sprintf("(%s, d.id) %s (@at::text::%s, @after)", by.expression, compare, by.cast))
-		args["at"], args["after"] = at.Value, at.ID
+		args["at"], args["after"] = after.Value, after.ID
 	}
-	sql := fmt.Sprintf(`SELECT %s, (%s)::text FROM documents d WHERE %s ORDER BY %s %s, d.id %s LIMIT @limit`,
-		columns, by.text(), strings.Join(where, " AND "), by.expression, direction, direction)
+	documents := "documents"
+	if f.Match != nil && f.Match.Try == "" {
+		documents = "(SELECT * FROM documents WHERE id = ANY (@found::uuid[]) OFFSET 0)"
+		args["found"] = f.Match.IDs
+	}
+	from := fmt.Sprintf(`FROM %s d WHERE %s ORDER BY %s %s, d.id %s`, documents, strings.Join(where, " AND "), by.expression, direction, direction)
+	if f.Match == nil || f.Match.Try == "" {
+		return `SELECT ` + columns + `, ` + by.text() + `, true, false ` + from + ` LIMIT @limit`, args
+	}
+	maps.Copy(args, f.Match.Args)
+	return `WITH page AS MATERIALIZED (SELECT t.*, row_number() OVER () AS number FROM (SELECT d.*, ` + by.text() + ` AS place ` + from + ` LIMIT @chunk) t)
+	  SELECT ` + columns + `, d.place, m.document_id IS NOT NULL, d.number = @chunk
+	    FROM page d LEFT JOIN (` + strings.ReplaceAll(f.Match.Try, "@ids", "(SELECT array_agg(id) FROM page)") + `) m ON m.document_id = d.id
+	   WHERE m.document_id IS NOT NULL OR d.number = @chunk ORDER BY d.number LIMIT @limit`, args
+}
 
-	var rows []*row
-	var values []string
-	err = v.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Each(sql, args, func(scan func(...any) error) error {
-			r, value := &row{}, ""
-			if err := scan(append(r.fields(), &value)...); err != nil {
-				return err
-			}
-			rows, values = append(rows, r), append(values, value)
+// listing is a page that is being read.
+type listing struct {
+	Page
+	filter Filter
+	last   cursor // of the last item
+	rows   []*row // of one statement
+	places []cursor
+}
+
+// scan reads a row, and returns where to go on trying if it says so.
+func (l *listing) scan(scan func(...any) error) (*cursor, error) {
+	r, at, match, last := &row{}, cursor{Sort: l.filter.Sort}, false, false
+	if err := scan(append(r.fields(), &at.Value, &match, &last)...); err != nil {
+		return nil, err
+	}
+	at.ID = r.doc.ID
+	if match {
+		l.rows, l.places = append(l.rows, r), append(l.places, at)
+	}
+	if !last {
+		return nil, nil
+	}
+	return &at, nil
+}
+
+// take opens what was read, up to a full page.
+func (l *listing) take(u *keys.User) error {
+	for i, r := range l.rows {
+		if len(l.Items) == l.filter.Limit {
+			l.NextCursor = l.last.String()
 			return nil
-		})
-	})
-	if err != nil {
-		return Page{}, fmt.Errorf("list documents: %w", err)
-	}
-
-	page := Page{Items: []Document{}}
-	if len(rows) > f.Limit {
-		rows = rows[:f.Limit]
-		last := rows[f.Limit-1]
-		page.NextCursor = cursor{Sort: f.Sort, Value: values[f.Limit-1], ID: last.doc.ID}.String()
-	}
-	for _, r := range rows {
+		}
 		d, err := r.open(u)
 		if err != nil {
-			return Page{}, err
+			return err
 		}
-		page.Items = append(page.Items, d)
+		l.Items, l.last = append(l.Items, d), l.places[i]
 	}
-	return page, nil
+	return nil
 }
 
 // text is the expression in the form that a cursor carries: times with all
@@ -203,5 +296,5 @@ func (o order) text() string {
 	if o.cast == "timestamptz" {
 		return `to_char(` + o.expression + ` AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 	}
-	return o.expression
+	return "(" + o.expression + ")::text"
 }

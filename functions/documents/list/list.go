@@ -58,7 +58,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		if in.Q != "" {
 			var err error
-			if f.Where, f.Args, err = searcher.Matching(ctx, auth.Actor(ctx), "query.q", in.Q); err != nil {
+			if f.Match, err = searcher.Matching(ctx, auth.Actor(ctx), "query.q", in.Q); err != nil {
 				return nil, err
 			}
 		}
