@@ -66,6 +66,10 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	edge, err := hosthttp.OpenEdge(env)
+	if err != nil {
+		return err
+	}
 	// All constructors have run when the first request comes.
 	workers, err := supervise.New(env, functions.All)
 	if err != nil {
@@ -84,7 +88,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		workers.Run(ctx)
 	}()
 	go parts.watch(ctx, cancel, log)
-	err = (&hostserver.Server{Env: env, Handler: handler}).Run(ctx, listener)
+	err = (&hostserver.Server{Env: env, Handler: handler, Headers: edge.Headers}).Run(ctx, listener)
 	cancel()
 	<-drained
 	return err

@@ -128,11 +128,8 @@ func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer body.abandon()
 	}
 	rec := &recorder{ResponseWriter: w, r: r}
-	h := rec.Header()
-	h.Set("X-Request-Id", c.id)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	s.edge.Headers(rec.Header(), r)
+	rec.Header().Set("X-Request-Id", c.id)
 
 	cut := s.guarded(rec, r)
 	s.logLine(log, r, rec, c, s.env.Now().Sub(start))
@@ -161,6 +158,9 @@ func (s *chain) guarded(rec *recorder, r *http.Request) (cut bool) {
 		callOf(r.Context()).code, callOf(r.Context()).cause = fault.Internal, err
 		cut = true
 	}()
+	if s.edge.preflight(rec, r) {
+		return false
+	}
 	if err := s.edge.Check(r); err != nil {
 		refuse(rec, r, fault.New(fault.CrossOrigin, "This request came from another site. Open the vault's own page.").Because(err))
 		return false

@@ -18,6 +18,7 @@ import (
 type Edge struct {
 	public  *url.URL
 	trusted []netip.Prefix
+	allowed []string // origins besides our own
 	cross   *http.CrossOriginProtection
 }
 
@@ -29,7 +30,8 @@ type edgeConfig struct {
 
 // OpenEdge reads PUBLIC_URL (scheme and host, no path), TRUSTED_PROXIES
 // (networks in CIDR form or single addresses, separated by commas) and
-// ALLOWED_ORIGINS (origins that may call us besides our own).
+// ALLOWED_ORIGINS (origins whose pages may call us besides our own, with the
+// user's cookies: each is trusted like our own page).
 func OpenEdge(env *host.Env) (*Edge, error) { return host.Resource(env, openEdge) }
 
 func openEdge(env *host.Env) (*Edge, error) {
@@ -57,9 +59,11 @@ func openEdge(env *host.Env) (*Edge, error) {
 		e.trusted = append(e.trusted, prefix)
 	}
 	for _, raw := range cfg.AllowedOrigins {
-		if err := e.cross.AddTrustedOrigin(strings.TrimSpace(raw)); err != nil {
+		origin := strings.ToLower(strings.TrimSpace(raw)) // as browsers write it
+		if u, err := url.Parse(origin); err != nil || !validHost(u.Host) || e.cross.AddTrustedOrigin(origin) != nil {
 			return nil, fmt.Errorf("ALLOWED_ORIGINS: %q is no origin like https://app.example.org", raw)
 		}
+		e.allowed = append(e.allowed, origin)
 	}
 	return e, nil
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+
+	"docuvault/shared/host/hostserver"
 )
 
 // serveLambda takes requests from the Lambda Runtime API until the process
@@ -74,9 +76,15 @@ func parses(event events.APIGatewayV2HTTPRequest) bool {
 // plainProblem is a problem for what fails before the chain.
 func plainProblem(status int, code, detail string) events.APIGatewayV2HTTPResponse {
 	body, _ := encode(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+	h := http.Header{"Content-Type": {"application/problem+json"}, "Strict-Transport-Security": {hsts}}
+	hostserver.Harden(h)
+	headers := make(map[string]string, len(h))
+	for name := range h {
+		headers[name] = h.Get(name)
+	}
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
-		Headers:    map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
+		Headers:    headers,
 		Body:       string(body),
 		Cookies:    []string{},
 	}

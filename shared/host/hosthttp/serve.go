@@ -27,6 +27,10 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 	if err != nil {
 		return err
 	}
+	edge, err := OpenEdge(env)
+	if err != nil {
+		return err
+	}
 	if err := env.Start(ctx); err != nil {
 		return err
 	}
@@ -39,6 +43,6 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 		return err
 	}
 	env.Log.Info("listening", "function", fn.Name, "address", ln.Addr().String())
-	server := &hostserver.Server{Env: env, Handler: handler, DrainDelay: drainDelay}
+	server := &hostserver.Server{Env: env, Handler: handler, Headers: edge.Headers, DrainDelay: drainDelay}
 	return server.Run(ctx, ln)
 }
