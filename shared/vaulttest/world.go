@@ -101,6 +101,9 @@ func (w *World) checkLog(t testing.TB) {
 			t.Errorf("an error was logged: %s", line)
 		}
 	}
+	for _, leak := range hosttest.LeaksOfDump(w.DB.Dump(t)) {
+		t.Errorf("the database holds %s", leak)
+	}
 }
 
 // Vars are the variables of a vault on a test's database and its own buckets:

@@ -1,5 +1,9 @@
 // Package hosttest serves HTTP functions to tests, with the same mux and chain
 // as everywhere else.
+//
+// It promises that no test passes whose log, or a problem that [Call] got,
+// holds a key of the environment, or a token, cookie, password, search or name
+// that any test of the process has sent or got (see [Leaks]).
 package hosttest
 
 import (
@@ -40,8 +44,8 @@ func (l *Log) String() string {
 	return l.buf.String()
 }
 
-// Env returns an Env of these variables only, and its log. It is closed when
-// the test ends.
+// Env returns an Env of these variables only, and its log of level debug. It is
+// closed when the test ends; then its log may hold no secret.
 func Env(t testing.TB, vars map[string]string) (*host.Env, *Log) {
 	t.Helper()
 	environ := make([]string, 0, len(vars))
@@ -53,10 +57,12 @@ func Env(t testing.TB, vars map[string]string) (*host.Env, *Log) {
 	if err != nil {
 		t.Fatalf("environment: %v", err)
 	}
+	plantVars(vars)
 	t.Cleanup(func() {
 		if err := env.Close(); err != nil {
 			t.Errorf("close environment: %v", err)
 		}
+		checkLog(t, log)
 	})
 	return env, log
 }
@@ -84,15 +90,18 @@ type Answer struct {
 func Call(t testing.TB, client *http.Client, method, url string, body any, headers ...string) Answer {
 	t.Helper()
 	var reader io.Reader
+	var sent []byte
 	switch b := body.(type) {
 	case nil:
 	case string:
+		sent = []byte(b)
 		reader = strings.NewReader(b)
 	default:
 		encoded, err := json.Marshal(b)
 		if err != nil {
 			t.Fatalf("encode request: %v", err)
 		}
+		sent = encoded
 		reader = bytes.NewReader(encoded)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), method, url, reader)
@@ -114,7 +123,10 @@ func Call(t testing.TB, client *http.Client, method, url string, body any, heade
 	if err != nil {
 		t.Fatalf("%s %s: read answer: %v", method, url, err)
 	}
-	return Answer{resp, content}
+	answer := Answer{resp, content}
+	plantCall(req, sent, answer)
+	checkProblem(t, method+" "+req.URL.Path, answer)
+	return answer
 }
 
 // JSON checks the status and decodes the body into out (nil: only the status).
