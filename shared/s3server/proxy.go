@@ -1,10 +1,15 @@
 package s3server
 
 import (
+	"bytes"
+	"encoding/xml"
+	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -59,7 +64,7 @@ func Proxy(target *url.URL, buckets ...string) *ProxyHandler {
 			for name := range answerHeaders {
 				res.Header.Del(name)
 			}
-			return nil
+			return onlyCode(res)
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
 			refuse(w, http.StatusServiceUnavailable, "ServiceUnavailable", "The storage does not answer. Try again.")
@@ -110,9 +115,41 @@ func (p *ProxyHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.proxy.ServeHTTP(w, r)
 }
 
+var validCode = regexp.MustCompile(`^[A-Za-z]{1,60}$`)
+
+// onlyCode leaves of a problem of the storage its code: versitygw repeats what
+// was sent and signed, the query with the file's name in it included.
+func onlyCode(res *http.Response) error {
+	if res.StatusCode < http.StatusBadRequest || res.Request.Method == http.MethodHead {
+		return nil
+	}
+	var problem struct {
+		Code    string `xml:"Code"`
+		Message string `xml:"Message"`
+	}
+	if err := xml.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&problem); err != nil || !validCode.MatchString(problem.Code) {
+		problem.Code = "InvalidRequest" // no problem of S3: the status has to do
+	}
+	_ = res.Body.Close()
+	message := "The storage refuses this request."
+	if strings.Contains(problem.Message, "expired") {
+		message = "The address has expired."
+	}
+	body := problemBody(problem.Code, message)
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	res.ContentLength, res.TransferEncoding = int64(len(body)), nil
+	res.Header.Set("Content-Type", "application/xml")
+	res.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
+}
+
 // refuse answers in S3's form. The texts are constants.
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<Error><Code>" + code + "</Code><Message>" + message + "</Message></Error>"))
+	_, _ = w.Write(problemBody(code, message))
+}
+
+func problemBody(code, message string) []byte {
+	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<Error><Code>" + code + "</Code><Message>" + message + "</Message></Error>")
 }

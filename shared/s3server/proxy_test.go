@@ -292,3 +292,45 @@ func TestProxyStreams(t *testing.T) {
 		t.Logf("192 MiB: up %s, down %s, heap grew by %d KiB", up.Round(time.Millisecond), time.Since(start).Round(time.Millisecond), grown>>10)
 	}
 }
+
+// What the storage says of a request that it refuses would repeat the request:
+// its query, with signature and file name. The code is all that passes.
+func TestProxyPassesOnlyTheCodeOfAProblem(t *testing.T) {
+	t.Parallel()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusForbidden)
+		switch r.URL.Path {
+		case "/docs/s3":
+			fmt.Fprintf(w, `<?xml version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><Message>%[1]s</Message><StringToSign>%[1]s</StringToSign></Error>`, r.URL.RawQuery)
+		case "/docs/late":
+			fmt.Fprintf(w, `<Error><Code>AccessDenied</Code><Message>Request has expired</Message><Key>%s</Key></Error>`, r.URL.RawQuery)
+		case "/docs/odd":
+			fmt.Fprintf(w, `<Error><Code>%s</Code></Error>`, r.URL.RawQuery)
+		default:
+			fmt.Fprint(w, r.URL.RawQuery)
+		}
+	}))
+	t.Cleanup(backend.Close)
+	target, err := url.Parse(backend.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(s3server.Proxy(target, "docs"))
+	t.Cleanup(front.Close)
+	for path, want := range map[string]string{"s3": "<Code>SignatureDoesNotMatch</Code>", "late": "expired", "odd": "<Code>InvalidRequest</Code>", "none": "<Code>InvalidRequest</Code>"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/docs/"+path+"?filename-zanzibar.txt=1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := front.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusForbidden || !strings.Contains(string(body), want) || strings.Contains(string(body), "zanzibar") || resp.ContentLength != int64(len(body)) {
+			t.Errorf("%s: %d, %v: %s", path, resp.StatusCode, err, body)
+		}
+	}
+}
