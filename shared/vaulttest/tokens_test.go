@@ -23,7 +23,7 @@ import (
 var (
 	reads = []string{"documents-list", "documents-get", "documents-text", "documents-download", "search-query"}
 	adds  = []string{"uploads-begin", "uploads-parts", "uploads-listparts", "uploads-complete", "uploads-abort"}
-	other = []string{"documents-delete", "documents-patch", "documents-restore", "documents-reprocess"}
+	other = []string{"documents-delete", "documents-patch", "documents-restore", "documents-reprocess", "trash-empty"}
 	may   = map[string][]string{"read": reads, "upload": adds, "write": slices.Concat(reads, adds, other)}
 )
 
