@@ -404,6 +404,14 @@ func TestNothingPlantedIsSeen(t *testing.T) {
 		}
 		places["pg_dump"] = out
 	}
+	// An address is in the database, and administrators see it; nobody else.
+	for _, place := range []string{"the log", "a problem", "a problem of the administrator"} {
+		for _, address := range []string{"canary@example.org", "boss@example.org"} {
+			if bytes.Contains(places[place], []byte(address)) {
+				t.Errorf("%s: %s", place, address)
+			}
+		}
+	}
 	for place, content := range places {
 		leaks := append(s.planted.Find(content), boss.planted.Find(content)...)
 		if place != "a problem" {
