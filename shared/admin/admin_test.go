@@ -142,12 +142,16 @@ func TestTheLastAdministratorStays(t *testing.T) {
 
 // Every function of the database for administrators, found in the catalogue,
 // refuses everybody else: nobody, the system, a user, a closed, demoted or
-// signed-out administrator, and one who names another's session.
+// signed-out administrator, one whose session has ended by itself, and one who
+// names another's session.
 func TestTheFunctionsCheckForThemselves(t *testing.T) {
 	t.Parallel()
 	w := vaulttest.New(t, nil)
 	boss, user := administrator(t, w), w.User(t)
 	closed, demoted, out := administrator(t, w), administrator(t, w), administrator(t, w)
+	expired, idle := administrator(t, w), administrator(t, w)
+	w.DB.Exec(t, `UPDATE sessions SET expires_at = clock_timestamp() WHERE id = $1`, expired.Session.String())
+	w.DB.Exec(t, `UPDATE sessions SET last_used_at = clock_timestamp() - idle_timeout WHERE id = $1`, idle.Session.String())
 	w.DB.Exec(t, `UPDATE users SET disabled_at = now() WHERE id = $1`, closed.ID.String())
 	w.DB.Exec(t, `UPDATE users SET role = 'user' WHERE id = $1`, demoted.ID.String())
 	w.DB.Exec(t, `UPDATE sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE id = $1`, out.Session.String())
@@ -164,6 +168,7 @@ func TestTheFunctionsCheckForThemselves(t *testing.T) {
 		for name, who := range map[string]struct{ user, session id.ID }{
 			"nobody": {}, "the system": {user: boss.ID}, "a user": {user.ID, user.Session}, "a closed administrator": {closed.ID, closed.Session},
 			"a former administrator": {demoted.ID, demoted.Session}, "one who signed out": {out.ID, out.Session},
+			"one whose session is over": {expired.ID, expired.Session}, "one who was idle": {idle.ID, idle.Session},
 			"a user with an administrator's session": {user.ID, boss.Session}, "an administrator with another's session": {boss.ID, user.Session},
 		} {
 			err := db.Do(t.Context(), database.OnBehalfOf(who.user), func(b *database.Batch) {
@@ -189,6 +194,33 @@ func TestTheFunctionsCheckForThemselves(t *testing.T) {
 			continue
 		}
 		user.Call(t, route.Method(), strings.ReplaceAll(route.Path(), "{id}", boss.ID.String()), map[string]any{}).Problem(t, fault.Forbidden)
+	}
+}
+
+// What these functions return is ids, times, counts, bytes and states, by the
+// catalogue: of all text only the address, the role, who acted and what it was.
+func TestTheFunctionsReturnCountsAndBytes(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	texts := []string{"admin_users.email", "admin_users.role", "admin_change_user.email", "admin_change_user.role",
+		"admin_audit.actor", "admin_audit.action", "admin_invites.email"}
+	returned := dbtest.Query1[[]string](t, d, `SELECT array_agg(p.proname || '.' || coalesce(o.name, 'result') || ' ' || format_type(o.type, NULL) ORDER BY 1)
+		FROM pg_proc p, LATERAL (
+		  SELECT p.proargnames[i] AS name, p.proallargtypes[i] AS type FROM generate_subscripts(p.proallargtypes, 1) i WHERE p.proargmodes[i] IN ('o', 'b', 't')
+		  UNION ALL SELECT NULL, p.prorettype WHERE p.proallargtypes IS NULL) o
+		WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'admin\_%'`)
+	if len(returned) < 40 {
+		t.Fatalf("only %q", returned)
+	}
+	for _, column := range returned {
+		name, kind, _ := strings.Cut(column, " ")
+		switch kind {
+		case "uuid", "timestamp with time zone", "bigint", "integer", "boolean", "void":
+		default:
+			if kind != "text" || !slices.Contains(texts, name) {
+				t.Errorf("%s returns a %s", name, kind)
+			}
+		}
 	}
 }
 
