@@ -33,6 +33,7 @@ import (
 	meaudit "docuvault/functions/me/audit"
 	mecreatetoken "docuvault/functions/me/createtoken"
 	medelete "docuvault/functions/me/delete"
+	meexportaudit "docuvault/functions/me/exportaudit"
 	meget "docuvault/functions/me/get"
 	mepatch "docuvault/functions/me/patch"
 	merecoverycodes "docuvault/functions/me/recoverycodes"
@@ -90,6 +91,7 @@ var All = []host.Function{
 	meaudit.Function,
 	mecreatetoken.Function,
 	medelete.Function,
+	meexportaudit.Function,
 	meget.Function,
 	mepatch.Function,
 	merecoverycodes.Function,

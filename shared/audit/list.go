@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"docuvault/shared/chain"
 	"docuvault/shared/database"
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
@@ -27,8 +28,10 @@ type Read struct {
 
 // Page is one page of entries, newest first.
 type Page struct {
-	Items      []Read `json:"items"`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+	Items []Read `json:"items"`
+	// Head stands for the whole log; see package chain.
+	Head       *chain.Head `json:"head,omitempty" doc:"The newest seal of the log, and by that of all before it. Keep its hash: an operator can be asked to show that it is still part of the chain. Absent as long as there is no seal."`
+	NextCursor string      `json:"next_cursor,omitempty" doc:"Absent on the last page."`
 }
 
 // Log reads the entries about a user.
@@ -55,7 +58,10 @@ func (l *Log) List(ctx context.Context, actor database.Actor, limit int, cursor 
 		after = &n
 	}
 	page := Page{Items: []Read{}}
+	var head chain.Head
+	var sealed bool
 	err := l.db.Do(ctx, actor, func(b *database.Batch) {
+		readHead(b, &sealed, &head)
 		b.Each(`SELECT l.id, l.at, l.actor, l.action, l.target, l.metadata::text, p.personal
 		          FROM audit_log l LEFT JOIN audit_personal p ON p.audit_id = l.id
 		         WHERE l.user_id = app_user() AND (@after::bigint IS NULL OR l.id < @after) ORDER BY l.id DESC LIMIT @limit`,
@@ -82,6 +88,9 @@ func (l *Log) List(ctx context.Context, actor database.Actor, limit int, cursor 
 	})
 	if err != nil {
 		return Page{}, fmt.Errorf("list audit entries: %w", err)
+	}
+	if sealed {
+		page.Head = &head
 	}
 	if len(page.Items) > limit {
 		page.Items = page.Items[:limit]

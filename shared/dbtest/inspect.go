@@ -124,3 +124,28 @@ func (d *Database) Dump(t testing.TB) []byte {
 	}
 	return out.Bytes()
 }
+
+// WaitForOthers waits until every transaction of the server that is older than
+// xid has ended; "": all that run now. Those of other tests' databases count
+// too: a snapshot's xmin, below which the audit log is sealed, is the server's.
+func (d *Database) WaitForOthers(t testing.TB, xid string) {
+	t.Helper()
+	conn, done := d.once(t)
+	defer done()
+	if xid == "" {
+		if err := conn.QueryRow(context.Background(), `SELECT pg_current_xact_id()::text`).Scan(&xid); err != nil {
+			t.Fatalf("dbtest: %v", err)
+		}
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		var ended bool
+		err := conn.QueryRow(context.Background(), `SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8 FROM pg_sleep(0.01)`, xid).Scan(&ended)
+		if err != nil {
+			t.Fatalf("dbtest: %v", err)
+		}
+		if ended {
+			return
+		}
+	}
+	t.Fatal("dbtest: a transaction does not end")
+}

@@ -161,6 +161,9 @@ var matrix = map[string]row{
 	"me-alerts": {calls: func(s *stage) []call {
 		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/alerts?limit=1"), status: http.StatusOK}}
 	}},
+	"me-exportaudit": {calls: func(s *stage) []call {
+		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/audit/export?limit=1"), status: http.StatusOK}}
+	}},
 	"me-audit": {calls: func(s *stage) []call {
 		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/audit?limit=1"), status: http.StatusOK}}
 	}},

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,28 +53,11 @@ func (n *notarized) write(t *testing.T, count int) {
 	}
 }
 
-// final waits until all that is committed can be sealed, as far as below: the
-// transactions of other tests' databases hold seals up too.
-func (n *notarized) final(t *testing.T, below string) {
-	t.Helper()
-	conn := n.DB.AsSuper(t)
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
-		var done bool
-		must(t, conn.QueryRow(t.Context(), `SELECT pg_snapshot_xmin(pg_current_snapshot()) > ALL (SELECT xid FROM audit_log WHERE xid < $1::text::xid8), pg_sleep(0.01)::text`, below).Scan(&done, nil))
-		if done {
-			return
-		}
-	}
-	t.Fatal("a transaction does not end")
-}
-
-const ever = "18446744073709551615"
-
 // seal runs the notary when all is final, and with the hour over after which a
 // head is written again.
 func (n *notarized) seal(t *testing.T) notary.Report {
 	t.Helper()
-	n.final(t, ever)
+	n.DB.WaitForOthers(t, "")
 	return n.run(t)
 }
 
@@ -246,7 +228,7 @@ func TestLateCommitsAreSealed(t *testing.T) {
 	n.write(t, 3)
 	var open string
 	must(t, late.QueryRow(t.Context(), `SELECT pg_current_xact_id()::text`).Scan(&open))
-	n.final(t, open)
+	n.DB.WaitForOthers(t, open)
 	if report := n.run(t); report.Entries != 2 {
 		t.Errorf("sealed %d entries, want the 2 from before the transaction that is open", report.Entries)
 	}
