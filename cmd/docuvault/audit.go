@@ -34,9 +34,11 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s streams) error {
 	}
 	o.Only = []int{7}
 	if c.Head != "" {
-		if o.Head, err = chain.ParseHash(c.Head); err != nil {
+		head, err := chain.ParseHash(c.Head)
+		if err != nil {
 			return usage("--head: %v", err)
 		}
+		o.Head = &head
 	}
 	return v.check(ctx, s, o)
 }

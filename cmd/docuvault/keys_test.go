@@ -159,7 +159,7 @@ func TestKeysRotateSurvivesAKill(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = first.Wait() }()
 	// It is there when it waits for us.
-	for dbtest.Query1[int](t, d, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE user_keys%' AND datname = current_database()`) == 0 {
+	for dbtest.Query1[int](t, d, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE user_keys SET%' AND datname = current_database()`) == 0 {
 		select {
 		case <-ended:
 			t.Fatal("it ended by itself")

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 
 	"docuvault/shared/database"
@@ -37,10 +38,12 @@ type Action string
 const (
 	Registered       Action = "account.registered"
 	LoggedIn         Action = "session.created"
+	LoginRefused     Action = "session.refused" // wrong password or code, or a closed account
 	LoggedOut        Action = "session.logged_out"
 	SessionRevoked   Action = "session.revoked"
 	RefreshReplayed  Action = "session.refresh_replayed"
 	Reauthenticated  Action = "session.reauthenticated"
+	ReauthRefused    Action = "session.reauth_refused"
 	PasswordChanged  Action = "password.changed"
 	TOTPEnrolled     Action = "totp.enrolled"
 	TOTPEnabled      Action = "totp.enabled"
@@ -57,6 +60,7 @@ const (
 	UploadRejected   Action = "upload.rejected"
 	UploadAborted    Action = "upload.aborted"
 	UploadExpired    Action = "upload.expired"
+	UploadRemoved    Action = "upload.removed" // the row of one that was rejected, aborted or expired
 	Analyzed         Action = "document.analyzed"
 	AnalysisFailed   Action = "document.analysis_failed"
 	DocumentChanged  Action = "document.changed"
@@ -66,6 +70,7 @@ const (
 	DocumentPurged   Action = "document.purged"
 	Reprocessed      Action = "document.reprocessed"
 	Downloaded       Action = "document.downloaded"
+	QuotaCorrected   Action = "quota.corrected"
 	InviteMade       Action = "invite.created"
 	InviteRevoked    Action = "invite.revoked"
 	OrphanRemoved    Action = "storage.orphan_removed"
@@ -114,6 +119,16 @@ func (e Entry) Into(ctx context.Context, actor database.Actor, args database.Arg
 		args["audit_salt"], args["audit_mac"], args["audit_personal"] = salt, MAC(salt, personal), &personal
 	}
 	return args
+}
+
+// Write writes an entry that no change belongs to, such as a refusal, in a
+// transaction of its own.
+func Write(ctx context.Context, db *database.DB, actor database.Actor, e Entry) error {
+	err := db.Do(ctx, actor, func(b *database.Batch) { b.Exec(`SELECT `+Call, e.Into(ctx, actor, database.Args{})) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.Action, err)
+	}
+	return nil
 }
 
 // Origin is what is personal about a request.

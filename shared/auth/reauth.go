@@ -43,6 +43,9 @@ func (p *Prover) Reauthenticate(ctx context.Context, actor database.Actor, passw
 		return err
 	}
 	proven, err := p.factor.prove(ctx, actor, code, bucket{limitCodeSession, actor.Session().String()})
+	if fault.CodeOf(err) == fault.InvalidCredentials {
+		return refusedAgain(ctx, p.db, actor, "code", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func (p *Prover) Reauthenticate(ctx context.Context, actor database.Actor, passw
 		return fmt.Errorf("write proof: %w", err)
 	}
 	if written == 0 && (proven.step != nil || proven.recovery != nil) {
-		return errCodeWrong
+		return refusedAgain(ctx, p.db, actor, "code", errCodeWrong)
 	}
 	if written == 0 {
 		return fault.New(fault.InvalidCredentials, "The password was changed meanwhile. Try again.")
@@ -84,7 +87,17 @@ func verifyOwn(ctx context.Context, db *database.DB, hasher *Hasher, actor datab
 		}
 	}
 	if !ok {
-		return "", fault.New(fault.InvalidCredentials, "The password is wrong.")
+		return "", refusedAgain(ctx, db, actor, "password", fault.New(fault.InvalidCredentials, "The password is wrong."))
 	}
 	return phc, nil
+}
+
+// refusedAgain writes down that whoever has the session could not prove to be
+// its owner, and returns why.
+func refusedAgain(ctx context.Context, db *database.DB, actor database.Actor, reason string, why error) error {
+	entry := audit.Entry{Action: audit.ReauthRefused, Target: actor.Session(), Metadata: map[string]any{"reason": reason}}
+	if err := audit.Write(ctx, db, actor, entry); err != nil {
+		return err
+	}
+	return why
 }

@@ -209,16 +209,21 @@ func (s *Logins) Login(ctx context.Context, address string, password, code, know
 		if err := s.hasher.VerifyDummy(ctx, password); err != nil {
 			return Signed{}, err
 		}
-		return Signed{}, errCredentials
+		return Signed{}, s.refused(ctx, id.Nil, audit.Origin{}, "account", errCredentials)
 	}
 	ok, rehash, err := s.hasher.Verify(ctx, password, phc)
 	switch {
 	case err != nil:
 		return Signed{}, err
-	case !ok || disabled:
-		return Signed{}, errCredentials
+	case !ok:
+		return Signed{}, s.refused(ctx, user, origin, "password", errCredentials)
+	case disabled:
+		return Signed{}, s.refused(ctx, user, origin, "disabled", errCredentials)
 	}
 	proven, err := s.factor.prove(ctx, database.OnBehalfOf(user), code, codes)
+	if fault.CodeOf(err) == fault.InvalidCredentials {
+		return Signed{}, s.refused(ctx, user, origin, "code", err)
+	}
 	if err != nil {
 		return Signed{}, err
 	}
@@ -240,11 +245,21 @@ func (s *Logins) Login(ctx context.Context, address string, password, code, know
 	})
 	if errors.Is(err, database.ErrNoRows) {
 		if proven.step != nil || proven.recovery != nil {
-			return Signed{}, errCodeWrong
+			return Signed{}, s.refused(ctx, user, origin, "code", errCodeWrong)
 		}
-		return Signed{}, errCredentials
+		return Signed{}, s.refused(ctx, user, origin, "password", errCredentials)
 	}
 	return signed, err
+}
+
+// refused writes down that a sign-in was refused, with the same work for an
+// account that there is none of, and returns why.
+func (s *Logins) refused(ctx context.Context, user id.ID, origin audit.Origin, reason string, why error) error {
+	entry := audit.Entry{Action: audit.LoginRefused, Target: user, Metadata: map[string]any{"reason": reason}}
+	if err := audit.Write(audit.WithOrigin(ctx, origin), s.db, database.OnBehalfOf(user), entry); err != nil {
+		return err
+	}
+	return why
 }
 
 // gate is what a session is made for: with is a list of common table

@@ -141,8 +141,9 @@ func write(ctx context.Context, conn *pgx.Conn, todo []row) (changed int64, err 
 	b := &pgx.Batch{}
 	for _, r := range todo {
 		b.Queue(`SELECT set_config('app.user_id', $1, true)`, r.user.String())
-		b.Queue(`UPDATE user_keys SET master_id = $1, wrapped = $2
-		   WHERE user_id = $3::uuid AND number = $4 AND master_id = $5 AND wrapped = $6`,
+		b.Queue(`WITH changed AS (UPDATE user_keys SET master_id = $1, wrapped = $2
+		     WHERE user_id = $3::uuid AND number = $4 AND master_id = $5 AND wrapped = $6 RETURNING user_id)
+		   SELECT audit_write('admin', 'key.rewrapped', user_id, '{"by": "operator"}', NULL, NULL, NULL) FROM changed`,
 			r.fresh.MasterID, r.fresh.Bytes, r.user.String(), int64(r.old.Number), r.old.MasterID, r.old.Bytes)
 	}
 	results := conn.SendBatch(ctx, b)

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"time"
 
+	"docuvault/shared/audit"
 	"docuvault/shared/database"
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
@@ -183,9 +184,11 @@ func (r *Reconciler) handle(ctx context.Context, d dueRow, report *Report) error
 			return err
 		}
 		report.Removed++
+		entry := audit.Entry{Action: audit.UploadRemoved, Target: d.document}
 		return r.db.Do(ctx, actor, func(b *database.Batch) {
-			b.Exec(`DELETE FROM documents WHERE id = @id AND user_id = app_user() AND status IN ('rejected', 'expired')
-			         AND next_due_at <= clock_timestamp()`, database.Args{"id": d.document})
+			b.Exec(`WITH removed AS (DELETE FROM documents WHERE id = @id AND user_id = app_user() AND status IN ('rejected', 'expired')
+			          AND next_due_at <= clock_timestamp() RETURNING id)
+			        SELECT `+audit.Call+` FROM removed`, entry.Into(ctx, actor, database.Args{"id": d.document}))
 		})
 	default:
 		return r.later(ctx, d, `next_due_at = NULL`)

@@ -122,13 +122,15 @@ func (r *Reconciler) recountAfter(ctx context.Context, after id.ID, report *Repo
 	if err != nil {
 		return "", fmt.Errorf("reconcile: users: %w", err)
 	}
+	corrected := audit.Entry{Action: audit.QuotaCorrected}
 	for _, user := range users {
 		var wrong bool
 		var used, reserved, open, documents int64
 		err := r.db.Do(ctx, database.OnBehalfOf(user), func(b *database.Batch) {
 			b.Exec(`DELETE FROM idempotency WHERE user_id = app_user() AND created_at < clock_timestamp() - interval '24 hours'`, nil)
 			b.Exec(quota.Lock, nil)
-			b.Maybe(&wrong, quota.Recount, nil, &used, &reserved, &open, &documents)
+			b.Maybe(&wrong, `WITH changed AS (`+quota.Recount+`) SELECT changed.*, `+audit.Call+` FROM changed`,
+				corrected.Into(ctx, database.OnBehalfOf(user), database.Args{}), &used, &reserved, &open, &documents, nil)
 		})
 		if err != nil {
 			return "", fmt.Errorf("reconcile: recount: %w", err)

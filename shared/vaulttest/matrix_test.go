@@ -386,6 +386,9 @@ func TestTwoUserMatrix(t *testing.T) {
 		if row.calls != nil {
 			tried += s.play(fn.Name, route, row)
 		}
+		// That somebody tried her password is written down, for her to know.
+		s.w.DB.Exec(t, `DELETE FROM audit_personal p USING audit_log l WHERE l.id = p.audit_id AND l.action = 'session.refused'`)
+		s.w.DB.Exec(t, `DELETE FROM audit_log WHERE action = 'session.refused'`)
 		if after := s.anna.Owned(t); !bytes.Equal(owned, after) {
 			t.Errorf("%s: what is Anna's changed: %s", fn.Name, difference(owned, after))
 		}

@@ -318,7 +318,7 @@ func (r *run) unsealed(ctx context.Context, i *Invariant) error {
 // heads looks for each head that was kept apart: by whoever calls, and in
 // storage.
 func (r *run) heads(ctx context.Context, i *Invariant) error {
-	if r.Head != (chain.Hash{}) {
+	if r.Head != nil {
 		var there bool
 		if err := r.one(ctx, `SELECT EXISTS (SELECT FROM audit_seals WHERE hash = @hash)`, pgx.NamedArgs{"hash": r.Head[:]}, &there); err != nil {
 			return err

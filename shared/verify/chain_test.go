@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"docuvault/shared/chain"
 	"docuvault/shared/dbtest"
+	"docuvault/shared/job"
 	"docuvault/shared/notary"
 	"docuvault/shared/secret"
 	"docuvault/shared/vaulttest"
@@ -78,7 +80,7 @@ func (n *notarized) plant(t *testing.T, statements string) {
 }
 
 // chained is what invariant 7 found, as "code entry" or "code", with details.
-func (n *notarized) chained(t *testing.T, head chain.Hash) (r verify.Report, codes []string) {
+func (n *notarized) chained(t *testing.T, head *chain.Hash) (r verify.Report, codes []string) {
 	t.Helper()
 	o := verify.Options{Owner: secret.New(n.DB.MigrateURL), Store: n.Store, Only: []int{7}, Head: head}
 	r = run(t, o)
@@ -96,11 +98,11 @@ func (n *notarized) chained(t *testing.T, head chain.Hash) (r verify.Report, cod
 	return r, codes
 }
 
-func parse(t *testing.T, text string) chain.Hash {
+func parse(t *testing.T, text string) *chain.Hash {
 	t.Helper()
 	h, err := chain.ParseHash(text)
 	must(t, err)
-	return h
+	return &h
 }
 
 // reseal writes the seals from a number on anew, as whoever has the database
@@ -166,7 +168,7 @@ func TestDamageOfTheLogIsFound(t *testing.T) {
 			t.Parallel()
 			n := seal(t)
 			n.plant(t, d.sql)
-			r, got := n.chained(t, chain.Hash{})
+			r, got := n.chained(t, nil)
 			if d.want == nil && len(got) == 0 || d.want != nil && !slices.Equal(got, d.want) {
 				t.Errorf("found %q, want %q\n%s", got, d.want, print(t, r))
 			}
@@ -191,7 +193,7 @@ func TestAKeptHeadTellsOfACutLog(t *testing.T) {
 	n.plant(t, `DELETE FROM audit_log WHERE id > 10; DELETE FROM audit_seals WHERE number > 2; DELETE FROM objects; DELETE FROM cursors`)
 	day := dbtest.Query1[string](t, n.DB, `SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM audit_seals LIMIT 1`)
 	must(t, n.Store.Derived.Delete(t.Context(), chain.HeadKey(day)))
-	if _, got := n.chained(t, chain.Hash{}); len(got) != 0 {
+	if _, got := n.chained(t, nil); len(got) != 0 {
 		t.Fatalf("found %q without a head", got)
 	}
 	n.write(t, 5)
@@ -238,14 +240,14 @@ func TestLateCommitsAreSealed(t *testing.T) {
 	if report := n.run(t); report.Seals != 0 {
 		t.Errorf("sealed %d entries while an earlier one is open", report.Entries)
 	}
-	if r, got := n.chained(t, chain.Hash{}); len(got) != 0 {
+	if r, got := n.chained(t, nil); len(got) != 0 {
 		t.Errorf("found %q\n%s", got, print(t, r))
 	}
 	must(t, late.Commit(t.Context()))
 	if report := n.seal(t); report.Entries != 5 {
 		t.Errorf("sealed %d entries, want 5", report.Entries)
 	}
-	r, got := n.chained(t, chain.Hash{})
+	r, got := n.chained(t, nil)
 	if len(got) != 0 || !strings.Contains(r.Invariants[0].Checked, "22 entries, 22 of them sealed") {
 		t.Errorf("found %q\n%s", got, print(t, r))
 	}
@@ -292,7 +294,7 @@ func TestALogOfConcurrentWritersVerifies(t *testing.T) {
 		}
 	})
 	n.seal(t)
-	r, got := n.chained(t, chain.Hash{})
+	r, got := n.chained(t, nil)
 	want := 17 + writers*each*4/5
 	if len(got) != 0 || !strings.HasPrefix(r.Invariants[0].Checked, fmt.Sprintf("%d entries, %d of them sealed", want, want)) {
 		t.Errorf("found %q\n%s", got, print(t, r))
@@ -307,8 +309,50 @@ func TestALogThatIsNotSealedIsTold(t *testing.T) {
 	t.Parallel()
 	n := seal(t)
 	n.plant(t, `UPDATE audit_log SET at = at - interval '16 minutes' WHERE id > 15`)
-	r, got := n.chained(t, chain.Hash{})
+	r, got := n.chained(t, nil)
 	if !slices.Equal(got, []string{"not_sealed"}) || !strings.Contains(print(t, r), "2 entries are older") {
 		t.Errorf("found %q\n%s", got, print(t, r))
+	}
+}
+
+// Documents and accounts go, and what is personal with them; the chain stays.
+func TestTheChainSurvivesPurgeAndErasure(t *testing.T) {
+	t.Parallel()
+	l := live(t)
+	n := &notarized{World: l.World}
+	var err error
+	n.notary, err = notary.Open(n.Env)
+	must(t, err)
+	n.seal(t)
+	personal := func() int { return dbtest.Query1[int](t, l.DB, `SELECT count(*) FROM audit_personal`) }
+	if before := personal(); before < 5 {
+		t.Fatalf("only %d personal parts", before)
+	}
+	l.anna.Call(t, http.MethodDelete, "/v1/documents/"+l.ready.ID.String()+"?permanent=true", nil).JSON(t, http.StatusNoContent, nil)
+	must(t, l.Deliver(t, "purge", l.anna.Job(l.ready.ID)))
+	for _, u := range []*vaulttest.User{l.anna, l.ben} {
+		u.Call(t, http.MethodDelete, "/v1/me", nil).JSON(t, http.StatusNoContent, nil)
+		must(t, l.Deliver(t, "erase", job.Account{User: u.ID}.Encode()))
+	}
+	left := dbtest.Query1[int](t, l.DB, `SELECT (SELECT count(*) FROM users WHERE id IN ($1, $2)) + (SELECT count(*) FROM audit_personal WHERE user_id IN ($1, $2))`,
+		l.anna.ID.String(), l.ben.ID.String())
+	if left != 0 || personal() == 0 {
+		t.Fatalf("%d rows of the accounts that went, and %d personal parts of others are left", left, personal())
+	}
+	for range 2 {
+		r, got := n.chained(t, nil)
+		if len(got) != 0 {
+			t.Errorf("found %q\n%s", got, print(t, r))
+		}
+		n.seal(t)
+	}
+	r := run(t, l.options(t))
+	if !r.OK {
+		t.Errorf("%s", print(t, r))
+	}
+	// And it still tells of what happened to them.
+	l.DB.Exec(t, `UPDATE audit_log SET action = 'test.other' WHERE action = 'account.erased' AND target = $1`, l.anna.ID.String())
+	if _, got := n.chained(t, nil); len(got) != 1 || !strings.HasPrefix(got[0], "entry_changed") {
+		t.Errorf("found %q", got)
 	}
 }

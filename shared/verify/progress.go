@@ -73,7 +73,7 @@ func (r *run) identity(ctx context.Context) (string, error) {
 		return "", err
 	}
 	c := r.db.Config().ConnConfig
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s %t %t %t %t %v %s", c.Host, c.Port, database, r.Strict, r.App.IsZero(), r.Store == nil, r.Ring == nil, r.Only, r.Head))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s %t %t %t %t %v %v", c.Host, c.Port, database, r.Strict, r.App.IsZero(), r.Store == nil, r.Ring == nil, r.Only, r.Head))
 	return hex.EncodeToString(sum[:]), nil
 }
 

@@ -62,9 +62,9 @@ type Options struct {
 	State string
 	// Only are the numbers of the invariants to check; nil: all.
 	Only []int
-	// Head is a head of the audit log that somebody kept; zero: none. Invariant 7
+	// Head is a head of the audit log that somebody kept; nil: none. Invariant 7
 	// is broken if it is not in the chain.
-	Head chain.Hash
+	Head *chain.Hash
 }
 
 // Status is how an invariant stands.
