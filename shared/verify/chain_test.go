@@ -309,6 +309,7 @@ func TestALogThatIsNotSealedIsTold(t *testing.T) {
 	t.Parallel()
 	n := seal(t)
 	n.plant(t, `UPDATE audit_log SET at = at - interval '16 minutes' WHERE id > 15`)
+	n.DB.WaitForOthers(t, "")
 	r, got := n.chained(t, nil)
 	if !slices.Equal(got, []string{"not_sealed"}) || !strings.Contains(print(t, r), "2 entries are older") {
 		t.Errorf("found %q\n%s", got, print(t, r))
