@@ -67,9 +67,8 @@ func (w *wholes) contents(n int, size int64) ([]content, []map[string]any) {
 // small is documents of 1 MiB, from 4 clients.
 func (w *wholes) small(ctx context.Context) ([]Figure, error) {
 	const size = 1 << 20
-	clients := len(w.users)
 	var up, down, rawUp, rawDown, upRatio, downRatio []float64
-	for round := range pick(w.b, 4, 2) {
+	for round := range pick(w.b, 5, 2) {
 		n := 8 // to warm up
 		if round > 0 {
 			n = pick(w.b, 200, 8)
@@ -78,18 +77,15 @@ func (w *wholes) small(ctx context.Context) ([]Figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		rawPut, err := times(ctx, clients, n, nil, func(ctx context.Context, _, i int) error {
-			return puts[i].send(ctx, raw[i], 0, size)
-		})
-		if err != nil {
-			return nil, err
-		}
 		whole, announced := w.contents(n, size)
 		documents := make([]string, n)
-		wholePut, err := times(ctx, clients, n, nil, func(ctx context.Context, client, i int) (err error) {
+		var rawPut, wholePut, rawGet, wholeGet sample
+		err = inTurn(round, w.rate(ctx, &rawPut, n, func(ctx context.Context, _, i int) error {
+			return puts[i].send(ctx, raw[i], 0, size)
+		}), w.rate(ctx, &wholePut, n, func(ctx context.Context, client, i int) (err error) {
 			documents[i], err = w.users[client].store(ctx, whole[i], announced[i])
 			return err
-		})
+		}))
 		if err != nil {
 			return nil, err
 		}
@@ -99,15 +95,11 @@ func (w *wholes) small(ctx context.Context) ([]Figure, error) {
 				return nil, err
 			}
 		}
-		rawGet, err := times(ctx, clients, n, nil, func(ctx context.Context, _, i int) error {
+		err = inTurn(round, w.rate(ctx, &rawGet, n, func(ctx context.Context, _, i int) error {
 			return get(ctx, gets[i].URL, size)
-		})
-		if err != nil {
-			return nil, err
-		}
-		wholeGet, err := times(ctx, clients, n, nil, func(ctx context.Context, _, i int) error {
+		}), w.rate(ctx, &wholeGet, n, func(ctx context.Context, _, i int) error {
 			return owner[documents[i]].download(ctx, documents[i], size)
-		})
+		}))
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +119,14 @@ func (w *wholes) small(ctx context.Context) ([]Figure, error) {
 		{Name: "1 MiB: whole download", Value: median(down), Unit: "a second"},
 		{Name: "1 MiB: raw presigned get", Value: median(rawDown), Unit: "a second"},
 	}, nil
+}
+
+// rate does n, a client for each user, and keeps how it went.
+func (w *wholes) rate(ctx context.Context, s *sample, n int, do func(ctx context.Context, client, i int) error) func() error {
+	return func() (err error) {
+		*s, err = times(ctx, len(w.users), n, nil, do)
+		return err
+	}
 }
 
 // own notes which documents are the user's.
@@ -150,24 +150,16 @@ func (w *wholes) own(ctx context.Context, u *user, documents []string, owner map
 func (w *wholes) large(ctx context.Context) ([]Figure, error) {
 	size := pick[int64](w.b, 512<<20, 65<<20)
 	var up, down, rawUp, rawDown, upRatio, downRatio []float64
-	for round := range pick(w.b, 3, 1) {
-		c, announced := w.contents(1, size)
-		whole, document, err := w.inParts(ctx, c[0], announced[0])
-		if err != nil {
-			return nil, err
-		}
-		raw, _ := w.contents(1, size)
+	for round := range pick(w.b, 5, 1) {
+		c, announced := w.contents(2, size)
 		key := fmt.Sprintf("raw/large-%d", round)
-		rawTook, err := w.rawParts(ctx, key, raw[0])
-		if err != nil {
-			return nil, err
-		}
-		get := func(f func() error) (float64, error) {
-			begun := time.Now()
-			err := f()
-			return time.Since(begun).Seconds(), err
-		}
-		rawGet, err := get(func() error { return w.rawGet(ctx, key, size) })
+		var document string
+		var whole, raw, wholeGet, rawGet time.Duration
+		// Who goes first changes: the second finds the disk busy with what the
+		// first has written, and the caches full of it.
+		err := inTurn(round,
+			func() (err error) { whole, document, err = w.inParts(ctx, c[0], announced[0]); return err },
+			func() (err error) { raw, err = w.rawParts(ctx, key, c[1]); return err })
 		if err != nil {
 			return nil, err
 		}
@@ -175,13 +167,18 @@ func (w *wholes) large(ctx context.Context) ([]Figure, error) {
 		if _, err := w.users[0].v.super.Exec(ctx, `UPDATE documents SET status = 'stored' WHERE id = $1`, document); err != nil {
 			return nil, fmt.Errorf("make it stored: %w", err)
 		}
-		wholeGet, err := get(func() error { return w.users[0].download(ctx, document, size) })
+		err = inTurn(round,
+			clocked(&wholeGet, func() error { return w.users[0].download(ctx, document, size) }),
+			clocked(&rawGet, func() error { return w.rawGet(ctx, key, size) }))
 		if err != nil {
 			return nil, err
 		}
+		if round == 0 && !w.b.quick {
+			continue // to warm up
+		}
 		mib := float64(size >> 20)
-		up, rawUp, upRatio = append(up, mib/whole.Seconds()), append(rawUp, mib/rawTook.Seconds()), append(upRatio, rawTook.Seconds()/whole.Seconds())
-		down, rawDown, downRatio = append(down, mib/wholeGet), append(rawDown, mib/rawGet), append(downRatio, rawGet/wholeGet)
+		up, rawUp, upRatio = append(up, mib/whole.Seconds()), append(rawUp, mib/raw.Seconds()), append(upRatio, raw.Seconds()/whole.Seconds())
+		down, rawDown, downRatio = append(down, mib/wholeGet.Seconds()), append(rawDown, mib/rawGet.Seconds()), append(downRatio, rawGet.Seconds()/wholeGet.Seconds())
 	}
 	name := fmt.Sprintf("%d MiB: ", size>>20)
 	return []Figure{
@@ -192,6 +189,27 @@ func (w *wholes) large(ctx context.Context) ([]Figure, error) {
 		{Name: name + "whole download", Value: median(down), Unit: "MiB a second"},
 		{Name: name + "raw presigned get", Value: median(rawDown), Unit: "MiB a second"},
 	}, nil
+}
+
+// inTurn runs both, the other one first in every second round.
+func inTurn(round int, a, b func() error) error {
+	if round%2 == 1 {
+		a, b = b, a
+	}
+	if err := a(); err != nil {
+		return err
+	}
+	return b()
+}
+
+// clocked is f, with the time that it takes.
+func clocked(took *time.Duration, f func() error) func() error {
+	return func() error {
+		begun := time.Now()
+		err := f()
+		*took = time.Since(begun)
+		return err
+	}
 }
 
 const partsAtOnce = 4
