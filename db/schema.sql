@@ -737,6 +737,55 @@ END;
 ALTER FUNCTION public.due_erasures(in_limit integer) OWNER TO docuvault_migrate;
 
 --
+-- Name: mails; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.mails (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    dedupe text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    next_due_at timestamp with time zone DEFAULT clock_timestamp(),
+    attempts integer DEFAULT 0 NOT NULL,
+    claimed_at timestamp with time zone,
+    sent_at timestamp with time zone,
+    token_hash bytea,
+    expires_at timestamp with time zone,
+    phc text,
+    CONSTRAINT mails_check CHECK (((claimed_at IS NULL) OR (next_due_at IS NULL))),
+    CONSTRAINT mails_check1 CHECK (((token_hash IS NULL) = (expires_at IS NULL))),
+    CONSTRAINT mails_check2 CHECK (((token_hash IS NULL) OR (kind = ANY (ARRAY['verify'::text, 'reset'::text])))),
+    CONSTRAINT mails_check3 CHECK (((phc IS NULL) OR (kind = 'verify'::text))),
+    CONSTRAINT mails_dedupe_check CHECK ((length(dedupe) <= 100)),
+    CONSTRAINT mails_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'register_repeated'::text, 'reset'::text, 'reset_off'::text, 'password_changed'::text, 'password_reset'::text, 'new_device'::text, 'refresh_replayed'::text, 'quota_80'::text, 'quota_95'::text])))
+);
+
+ALTER TABLE ONLY public.mails FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.mails OWNER TO docuvault_migrate;
+
+--
+-- Name: due_mails(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.due_mails(in_limit integer) RETURNS TABLE(user_id uuid, mail_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT m.user_id,
+     m.id
+    FROM public.mails m
+   WHERE (m.next_due_at <= clock_timestamp())
+   ORDER BY m.next_due_at
+  LIMIT due_mails.in_limit;
+END;
+
+
+ALTER FUNCTION public.due_mails(in_limit integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: ensure_folder(uuid, uuid[], bytea[], bytea[]); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -921,6 +970,7 @@ CREATE TABLE public.users (
     disabled_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
+    password_reset_by_mail boolean DEFAULT true NOT NULL,
     CONSTRAINT users_ai_model_check CHECK ((length(ai_model) <= 100)),
     CONSTRAINT users_ai_provider_check CHECK ((ai_provider = ANY (ARRAY['none'::text, 'local'::text, 'openai'::text, 'anthropic'::text]))),
     CONSTRAINT users_deleted CHECK (
@@ -964,6 +1014,17 @@ END;
 
 
 ALTER FUNCTION public.login_lookup(in_email text) OWNER TO docuvault_migrate;
+
+--
+-- Name: make_id(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.make_id() RETURNS uuid
+    LANGUAGE sql
+    RETURN (encode(set_bit(set_bit(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send((floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric)))::bigint) FROM 3) FROM 1 FOR 6), (52)::bigint, 1), (53)::bigint, 1), 'hex'::text))::uuid;
+
+
+ALTER FUNCTION public.make_id() OWNER TO docuvault_migrate;
 
 --
 -- Name: user_keys; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -1043,6 +1104,30 @@ $$;
 
 
 ALTER FUNCTION public.next_era() OWNER TO docuvault_migrate;
+
+--
+-- Name: quota_crossed(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.quota_crossed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  crossed text := CASE
+    WHEN NEW.used_bytes >= NEW.limit_bytes - NEW.limit_bytes / 20 AND OLD.used_bytes < OLD.limit_bytes - OLD.limit_bytes / 20 THEN 'quota_95'
+    WHEN NEW.used_bytes >= NEW.limit_bytes - NEW.limit_bytes / 5 AND OLD.used_bytes < OLD.limit_bytes - OLD.limit_bytes / 5 THEN 'quota_80'
+  END;
+  event uuid := make_id();
+BEGIN
+  IF crossed IS NOT NULL THEN
+    INSERT INTO alerts (id, user_id, kind) VALUES (event, NEW.user_id, crossed);
+    INSERT INTO mails (id, user_id, kind, dedupe) VALUES (event, NEW.user_id, crossed, event::text);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.quota_crossed() OWNER TO docuvault_migrate;
 
 --
 -- Name: redeem_invite(bytea, text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1516,7 +1601,7 @@ CREATE TABLE public.alerts (
     session_id uuid,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     read_at timestamp with time zone,
-    CONSTRAINT alerts_kind_check CHECK ((kind = ANY (ARRAY['refresh_replayed'::text, 'new_device'::text, 'quota_80'::text, 'quota_95'::text, 'password_changed'::text, 'totp_enabled'::text, 'totp_disabled'::text, 'recovery_code_used'::text, 'token_created'::text])))
+    CONSTRAINT alerts_kind_check CHECK ((kind = ANY (ARRAY['refresh_replayed'::text, 'new_device'::text, 'quota_80'::text, 'quota_95'::text, 'password_changed'::text, 'password_reset'::text, 'totp_enabled'::text, 'totp_disabled'::text, 'recovery_code_used'::text, 'token_created'::text])))
 );
 
 ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
@@ -2243,6 +2328,22 @@ ALTER TABLE ONLY public.invites
 
 
 --
+-- Name: mails mails_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: mails mails_user_id_kind_dedupe_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_user_id_kind_dedupe_key UNIQUE (user_id, kind, dedupe);
+
+
+--
 -- Name: objects objects_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2566,6 +2667,13 @@ CREATE INDEX idempotency_age ON public.idempotency USING btree (created_at);
 
 
 --
+-- Name: mails_due; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX mails_due ON public.mails USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
+
+
+--
 -- Name: objects_document; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2661,6 +2769,13 @@ CREATE INDEX river_notification_topic_id_idx ON river.river_notification USING b
 --
 
 CREATE TRIGGER documents_guard BEFORE UPDATE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.documents_guard();
+
+
+--
+-- Name: quotas quota_crossed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER quota_crossed AFTER UPDATE OF used_bytes, limit_bytes ON public.quotas FOR EACH ROW WHEN (((new.used_bytes > old.used_bytes) OR (new.limit_bytes < old.limit_bytes))) EXECUTE FUNCTION public.quota_crossed();
 
 
 --
@@ -2840,6 +2955,14 @@ ALTER TABLE ONLY public.idempotency
 
 
 --
+-- Name: mails mails_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
 -- Name: objects objects_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2944,10 +3067,24 @@ ALTER TABLE ONLY public.user_keys
 
 
 --
+-- Name: alerts admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.alerts FOR INSERT TO docuvault_migrate WITH CHECK ((user_id = public.admin_target()));
+
+
+--
 -- Name: audit_log admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
 CREATE POLICY admin_writes ON public.audit_log FOR INSERT TO docuvault_migrate WITH CHECK (((user_id = public.admin_target()) AND (actor = 'admin'::text)));
+
+
+--
+-- Name: mails admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.mails FOR INSERT TO docuvault_migrate WITH CHECK ((user_id = public.admin_target()));
 
 
 --
@@ -3063,6 +3200,12 @@ CREATE POLICY heads ON public.objects FOR INSERT TO docuvault_migrate WITH CHECK
 ALTER TABLE public.idempotency ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: mails; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.mails ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: objects; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3164,6 +3307,13 @@ CREATE POLICY owner_reads ON public.group_members FOR SELECT TO docuvault_migrat
 --
 
 CREATE POLICY owner_reads ON public.idempotency FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: mails owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.mails FOR SELECT TO docuvault_migrate USING (true);
 
 
 --
@@ -3376,6 +3526,13 @@ CREATE POLICY tenant ON public.group_members USING ((user_id = (NULLIF(current_s
 --
 
 CREATE POLICY tenant ON public.idempotency USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: mails tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.mails USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -3770,6 +3927,98 @@ GRANT ALL ON FUNCTION public.due_erasures(in_limit integer) TO docuvault_app;
 
 
 --
+-- Name: TABLE mails; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,DELETE ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(id) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.user_id; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(user_id) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.kind; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(kind) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.dedupe; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(dedupe) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.next_due_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(next_due_at) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.attempts; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(attempts) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.claimed_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(claimed_at) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.sent_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(sent_at) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.token_hash; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(token_hash) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.expires_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(expires_at) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: COLUMN mails.phc; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT INSERT(phc),UPDATE(phc) ON TABLE public.mails TO docuvault_app;
+
+
+--
+-- Name: FUNCTION due_mails(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.due_mails(in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.due_mails(in_limit integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3888,6 +4137,13 @@ GRANT INSERT(email) ON TABLE public.users TO docuvault_app;
 
 
 --
+-- Name: COLUMN users.email_verified_at; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(email_verified_at) ON TABLE public.users TO docuvault_app;
+
+
+--
 -- Name: COLUMN users.display_name; Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3916,11 +4172,26 @@ GRANT UPDATE(ai_model) ON TABLE public.users TO docuvault_app;
 
 
 --
+-- Name: COLUMN users.password_reset_by_mail; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT UPDATE(password_reset_by_mail) ON TABLE public.users TO docuvault_app;
+
+
+--
 -- Name: FUNCTION login_lookup(in_email text); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
 REVOKE ALL ON FUNCTION public.login_lookup(in_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.login_lookup(in_email text) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION make_id(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.make_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_id() TO docuvault_app;
 
 
 --
@@ -3966,6 +4237,13 @@ GRANT ALL ON FUNCTION public.newest_era() TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.next_era() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.next_era() TO docuvault_app;
+
+
+--
+-- Name: FUNCTION quota_crossed(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.quota_crossed() FROM PUBLIC;
 
 
 --

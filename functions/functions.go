@@ -55,6 +55,7 @@ import (
 	wellknownjwks "docuvault/functions/wellknown/jwks"
 	workersanalyze "docuvault/functions/workers/analyze"
 	workerserase "docuvault/functions/workers/erase"
+	workersmail "docuvault/functions/workers/mail"
 	workerspurge "docuvault/functions/workers/purge"
 	workersuploadcomplete "docuvault/functions/workers/uploadcomplete"
 	"docuvault/shared/host"
@@ -113,6 +114,7 @@ var All = []host.Function{
 	wellknownjwks.Function,
 	workersanalyze.Function,
 	workerserase.Function,
+	workersmail.Function,
 	workerspurge.Function,
 	workersuploadcomplete.Function,
 }

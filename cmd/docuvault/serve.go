@@ -44,6 +44,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	// The server closes it; this is for a start that fails.
 	defer func() { _ = listener.Close() }()
 	vars.Default("REGISTRATION", registrationFor(listener.Addr()))
+	letters := letterboxFor(vars, listener.Addr(), c.data())
 
 	parts, err := c.embed(ctx, vars, log)
 	defer func() { parts.stop(log) }()
@@ -62,6 +63,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			log.Error("not all was closed", "error", err)
 		}
 	}()
+	letters.provide(env, log)
 	handler, err := c.handler(ctx, env, parts)
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err := env.Start(ctx); err != nil {
 		return err
 	}
-	greet(listener.Addr(), parts, time.Since(started))
+	greet(listener.Addr(), parts, letters, time.Since(started))
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -92,6 +94,18 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	cancel()
 	<-drained
 	return err
+}
+
+// data is the folder of what this vault keeps itself.
+func (c *serveCmd) data() string {
+	path := c.Data
+	if path == "" {
+		path = defaultData()
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute // the embedded S3 server changes the working folder
+	}
+	return path
 }
 
 // parts are the embedded servers that run; nil where the environment names
@@ -112,11 +126,7 @@ func (c *serveCmd) embed(ctx context.Context, vars embedded.Vars, log *slog.Logg
 	if !needDatabase && !needStorage {
 		return p, nil
 	}
-	path := c.Data
-	if path == "" {
-		path = defaultData()
-	}
-	folder, err := embedded.OpenFolder(path)
+	folder, err := embedded.OpenFolder(c.data())
 	if err != nil {
 		return p, err
 	}
@@ -210,8 +220,11 @@ func (c *serveCmd) handler(ctx context.Context, env *host.Env, p *parts) (http.H
 }
 
 // greet says what runs, where the data lies, and what to back up.
-func greet(addr net.Addr, p *parts, took time.Duration) {
+func greet(addr net.Addr, p *parts, letters letterbox, took time.Duration) {
 	fmt.Fprintf(os.Stderr, "\nDocuVault runs on http://%s (started in %.1f s). Ctrl-C stops it.\n", readable(addr), took.Seconds())
+	if letters.folder != "" {
+		fmt.Fprintf(os.Stderr, "  Mails:       %s (SMTP_URL is not set)\n", letters.folder)
+	}
 	if p.folder == nil {
 		return
 	}
@@ -233,7 +246,7 @@ func readable(addr net.Addr) string {
 // registrationFor is the default of REGISTRATION: open where only this machine
 // can come, else by invitation.
 func registrationFor(addr net.Addr) string {
-	if a, err := netip.ParseAddrPort(addr.String()); err == nil && a.Addr().IsLoopback() {
+	if loopback(addr) {
 		return "open"
 	}
 	return "invite"

@@ -14,7 +14,7 @@ import (
 // again, for example.
 type Alert struct {
 	ID        id.ID      `json:"id" format:"uuid"`
-	Kind      string     `json:"kind" enum:"refresh_replayed,new_device,quota_80,quota_95,password_changed,totp_enabled,totp_disabled,recovery_code_used,token_created"`
+	Kind      string     `json:"kind" enum:"refresh_replayed,new_device,quota_80,quota_95,password_changed,password_reset,totp_enabled,totp_disabled,recovery_code_used,token_created"`
 	SessionID *id.ID     `json:"session_id,omitempty" format:"uuid" doc:"The session that it is about."`
 	CreatedAt time.Time  `json:"created_at"`
 	ReadAt    *time.Time `json:"read_at,omitempty"`

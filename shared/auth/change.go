@@ -9,6 +9,7 @@ import (
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/secret"
 )
 
@@ -51,7 +52,7 @@ func (p *Passwords) Change(ctx context.Context, actor database.Actor, current, n
 		return err
 	}
 	entry := audit.Entry{Action: audit.PasswordChanged, Target: actor.User()}
-	args := entry.Into(ctx, actor, database.Args{"old": phc, "new": hash, "alert": id.New(), "session": actor.Session()})
+	args := entry.Into(ctx, actor, database.Args{"old": phc, "new": hash, "alert": id.New(), "mail": id.New(), "session": actor.Session()})
 	var changed, same bool
 	err = p.db.Do(ctx, actor, func(b *database.Batch) {
 		b.Maybe(&changed, `WITH changed AS (UPDATE credentials SET phc = @new, updated_at = clock_timestamp()
@@ -59,7 +60,8 @@ func (p *Passwords) Change(ctx context.Context, actor database.Actor, current, n
 		          AND (NOT EXISTS (SELECT FROM credentials WHERE `+factorOn+`)
 		            OR EXISTS (SELECT FROM sessions WHERE id = @session AND user_id = app_user() AND reauth_at > clock_timestamp() - interval '10 minutes'))
 		        RETURNING user_id),
-		      alerted AS (INSERT INTO alerts (id, user_id, kind, session_id) SELECT @alert, user_id, 'password_changed', @session FROM changed)
+		      alerted AS (INSERT INTO alerts (id, user_id, kind, session_id) SELECT @alert, user_id, 'password_changed', @session FROM changed),
+      `+letter.Owed("told", letter.PasswordChanged, "@mail::text", "changed")+`
 		    SELECT `+audit.Call+` FROM changed`, args, nil)
 		// A statement of its own, so that it sees a login that was let through while
 		// the first one waited for it.

@@ -10,6 +10,7 @@ import (
 	"docuvault/shared/database"
 	"docuvault/shared/fault"
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/secret"
 )
 
@@ -25,7 +26,7 @@ const allowed = `(generation = @generation OR generation = @generation + 1 AND
 // expression that selects first would see the row as it was. A replay revokes
 // the session in the same statement, which commits although the request answers
 // 401; because only a live session is touched, there is one alert for it.
-const rotate = `WITH rotated AS (
+var rotate = `WITH rotated AS (
   UPDATE sessions SET
     generation     = CASE WHEN generation = @generation THEN generation + 1 ELSE generation END,
     rotated_at     = CASE WHEN generation = @generation THEN clock_timestamp() ELSE rotated_at END,
@@ -39,10 +40,13 @@ const rotate = `WITH rotated AS (
   RETURNING id, user_id, generation, auth_time, expires_at, revoked_at),
 alerted AS (
   INSERT INTO alerts (id, user_id, kind, session_id)
-  SELECT @alert, user_id, 'refresh_replayed', id FROM rotated WHERE revoked_at IS NOT NULL)
+  SELECT @alert, user_id, 'refresh_replayed', id FROM rotated WHERE revoked_at IS NOT NULL),
+` + toldOfReplay + `
 SELECT generation, auth_time, expires_at, revoked_at IS NOT NULL,
        CASE WHEN revoked_at IS NOT NULL THEN ` + audit.Call + ` END
   FROM rotated`
+
+var toldOfReplay = letter.Owed("told", letter.Replayed, "id::text", "rotated WHERE revoked_at IS NOT NULL")
 
 // Refresh exchanges a refresh token for new tokens (RFC 9700 section 4.14.2).
 // It returns fault.RefreshInvalid, fault.SessionRevoked, and
@@ -55,7 +59,7 @@ func (s *Sessions) Refresh(ctx context.Context, token secret.Text, origin audit.
 	actor := database.OnBehalfOf(presented.User)
 	entry := audit.Entry{Action: audit.RefreshReplayed, Target: presented.Session}
 	args := entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
-		"session": presented.Session, "generation": presented.Generation, "alert": id.New(),
+		"session": presented.Session, "generation": presented.Generation, "alert": id.New(), "mail": id.New(),
 		"grace": s.cfg.RefreshGrace, "unused": unusedSuccessor,
 	})
 	who := Identity{User: presented.User, Session: presented.Session}

@@ -13,6 +13,7 @@ import (
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/secret"
 )
 
@@ -197,8 +198,9 @@ func (s *Logins) Login(ctx context.Context, address string, password, code, know
 		return Signed{}, fmt.Errorf("look up account: %w", err)
 	}
 	buckets := []bucket{{limitLoginAccount, email + "\x00" + origin.Network}, {limitLoginNetwork, origin.Network}}
-	device, codes := id.New(), bucket{limitCodeAccount, user.String()}
+	device, codes, stranger := id.New(), bucket{limitCodeAccount, user.String()}, true
 	if d, ok := s.codec.ParseDevice(known); ok && found && d.User == user {
+		stranger = false
 		device, buckets = d.ID, []bucket{{limitLoginDevice, d.ID.String()}}
 		codes = bucket{limitCodeDevice, d.ID.String()}
 	}
@@ -234,7 +236,7 @@ func (s *Logins) Login(ctx context.Context, address string, password, code, know
 		}
 	}
 	args := proven.into(database.Args{"phcs": []string{phc, renewed}})
-	signed, err := s.begin(ctx, user, device, origin, gate{with: stillProven, used: recoveryUsed, args: args}, func(b *database.Batch) {
+	signed, err := s.begin(ctx, user, device, origin, gate{with: stillProven, used: recoveryUsed, stranger: stranger, args: args}, func(b *database.Batch) {
 		// A password that is changed just now waits for us, and then ends this
 		// session with the others; or we wait for it, and find another hash.
 		b.Exec(`SELECT FROM credentials WHERE user_id = app_user() AND kind = 'password' FOR UPDATE`, nil)
@@ -266,6 +268,7 @@ func (s *Logins) refused(ctx context.Context, user id.ID, origin audit.Origin, r
 // expressions that ends in one called "gate", which has a row if it may be made.
 type gate struct {
 	with, used string
+	stranger   bool // on a device that is not known
 	args       database.Args
 }
 
@@ -275,6 +278,14 @@ var open = gate{with: `gate AS (SELECT)`, used: `NULL`}
 const stillProven = spendProof + `,
   gate AS (SELECT FROM proof WHERE EXISTS (SELECT FROM credentials
     WHERE user_id = app_user() AND kind = 'password' AND phc = ANY (@phcs::text[])))`
+
+// newDevice tells of a session on a device that was not known: not of an
+// account's first one, and for the same kind of device in the same network by
+// mail once a day. (A statement does not see the session that it makes.)
+var newDevice = `alerted AS (INSERT INTO alerts (id, user_id, kind, session_id) SELECT @alert::uuid, user_id, 'new_device', id FROM made
+    WHERE @stranger::boolean AND EXISTS (SELECT FROM sessions WHERE user_id = app_user()) RETURNING user_id, session_id),
+  ` + letter.Owed("told", letter.NewDevice, "session_id::text", `alerted WHERE NOT EXISTS (SELECT FROM mails m JOIN sessions s ON s.id::text = m.dedupe AND s.user_id = app_user()
+    WHERE m.user_id = app_user() AND m.kind = 'new_device' AND m.created_at > clock_timestamp() - interval '1 day' AND s.device = @device AND s.network = @network)`)
 
 // byPerson marks an entry as a person's own act, which it is though there is no
 // session yet.
@@ -290,6 +301,7 @@ func (s *Sessions) begin(ctx context.Context, user, device id.ID, origin audit.O
 	actor := database.OnBehalfOf(user)
 	entry := audit.Entry{Action: audit.LoggedIn, Target: session}
 	args := byPerson(entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
+		"alert": id.New(), "mail": id.New(), "stranger": g.stranger,
 		"session": session, "device": origin.Device, "network": origin.Network, "max": SessionMax, "idle": SessionIdle,
 	}))
 	maps.Copy(args, g.args)
@@ -298,7 +310,8 @@ func (s *Sessions) begin(ctx context.Context, user, device id.ID, origin audit.O
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
 		before(b)
 		b.One(`WITH `+g.with+`, made AS (INSERT INTO sessions (id, user_id, device, network, expires_at, idle_timeout)
-		         SELECT @session, app_user(), @device, @network, clock_timestamp() + @max::interval, @idle::interval FROM gate RETURNING auth_time)
+		         SELECT @session, app_user(), @device, @network, clock_timestamp() + @max::interval, @idle::interval FROM gate RETURNING id, user_id, auth_time),
+		         `+newDevice+`
 		       SELECT auth_time, `+audit.Call+`, `+g.used+` FROM made`, args, &authTime, nil, nil)
 		account.Read(b, &signed.Account)
 	})

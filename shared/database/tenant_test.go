@@ -79,6 +79,7 @@ func unprotected(t *testing.T, conn *pgx.Conn) (faults []string) {
 		if administered := map[string]string{
 			"users": "UPDATE|(id = admin_target())|", "quotas": "UPDATE|(user_id = admin_target())|", "sessions": "UPDATE|(user_id = admin_target())|",
 			"audit_log": "INSERT||((user_id = admin_target()) AND (actor = 'admin'::text))",
+			"alerts":    "INSERT||(user_id = admin_target())", "mails": "INSERT||(user_id = admin_target())",
 		}[name]; administered != "" {
 			allowed = append(allowed, "admin_writes|PERMISSIVE|{docuvault_migrate}|"+administered)
 			slices.Sort(allowed)
@@ -142,6 +143,7 @@ func seed(t *testing.T, d *dbtest.Database) id.ID {
 		`INSERT INTO user_keys (user_id, number, master_id, wrapped) VALUES ($1, 1, 'k', 'x')`,
 		`INSERT INTO erasures (user_id) VALUES ($1)`,
 		`INSERT INTO alerts (id, user_id, kind) VALUES (gen_random_uuid(), $1, 'quota_80')`,
+		`INSERT INTO mails (id, user_id, kind, dedupe) VALUES (gen_random_uuid(), $1, 'quota_80', 'x')`,
 		`WITH g AS (INSERT INTO groups (id) VALUES (gen_random_uuid()) RETURNING id) INSERT INTO group_members SELECT id, $1 FROM g`,
 		`INSERT INTO folders (id, user_id, name_key, name_sealed) VALUES ($1, $1, 'x', 'x')`,
 		`INSERT INTO topics (id, user_id, name_key, name_sealed) VALUES ($1, $1, 'x', 'x')`,

@@ -19,6 +19,8 @@ const (
 	Purge = "purge"
 	// Erase carries an [Account] that was deleted and is to leave nothing behind.
 	Erase = "erase"
+	// Mail carries a [Letter] that is to be sent.
+	Mail = "mail"
 )
 
 // Document is a message about one document.
@@ -66,6 +68,31 @@ func DecodeAccount(body []byte) (Account, error) {
 		return Account{}, ErrForeign
 	}
 	return a, nil
+}
+
+// Letter is a message about one mail. Its user need not exist: whether an
+// address has an account does not show in what is sent.
+type Letter struct {
+	User id.ID `json:"user_id"`
+	Mail id.ID `json:"mail_id"`
+}
+
+// Encode returns the message's body.
+func (l Letter) Encode() []byte {
+	b, err := json.Marshal(l)
+	if err != nil {
+		panic("job: " + err.Error()) // two ids always marshal
+	}
+	return b
+}
+
+// DecodeLetter reads a message's body, or returns ErrForeign.
+func DecodeLetter(body []byte) (Letter, error) {
+	var l Letter
+	if err := json.Unmarshal(body, &l); err != nil || l.User.IsNil() || l.Mail.IsNil() {
+		return Letter{}, ErrForeign
+	}
+	return l, nil
 }
 
 // ErrForeign says that a message is not one of ours; trying again cannot help.

@@ -1,7 +1,8 @@
-// Package mail sends the few messages that an account gets: over SMTP, or into
-// a folder of .eml files on a vault that only its own machine reaches.
+// Package mail sends the few messages that an account gets (package letter says
+// which): over SMTP, or into a folder of .eml files on a vault that only its own
+// machine reaches.
 //
-// It promises: a message has a text and an HTML form with the same words, no
+// It promises: an event is told at most once ([Office.Deliver]); a message has a text and an HTML form with the same words, no
 // remote content and nothing that tells when it is read; a password never goes
 // over a connection without TLS except to this machine; no error holds the
 // address, a link, or the server's credentials. What a message can say is a
@@ -38,10 +39,19 @@ type Message struct {
 	Content
 }
 
-// Sender hands messages over. Send returns nil once the message was taken.
+// Sender hands messages over. Send returns nil once the message was taken. An
+// error that is [ErrNotTaken] or [ErrRefused] says that it certainly was not;
+// after any other it may have been.
 type Sender interface {
 	Send(ctx context.Context, m Message) error
 }
+
+var (
+	// ErrNotTaken says that nothing was handed over; another time may do.
+	ErrNotTaken = errors.New("nothing was handed over")
+	// ErrRefused says that nothing was handed over, and never will be.
+	ErrRefused = errors.New("the server refuses this message for good")
+)
 
 // Config is where mail goes.
 type Config struct {
@@ -124,13 +134,15 @@ func NewSMTP(c Config) (Sender, error) {
 	return smtp{c.server}, nil
 }
 
-// Send sends the message. A server that cannot be reached, refuses, or offers
-// no TLS where that is demanded, is an error without its words, which may hold
-// the address.
+// Send sends the message. No error holds the server's words, which may hold the
+// address. A server that cannot be reached, offers no TLS where that is
+// demanded, does not know our password or says 4xx is [ErrNotTaken]; one that
+// says 5xx is [ErrRefused]. A connection that ends between our last line and
+// the server's answer is neither.
 func (s smtp) Send(ctx context.Context, m Message) error {
 	msg, err := compose(s.server.from, m)
 	if err != nil {
-		return err
+		return errors.Join(err, ErrRefused)
 	}
 	options := []gomail.Option{gomail.WithPort(s.server.port), gomail.WithTimeout(Timeout)}
 	if s.server.implicit {
@@ -144,24 +156,54 @@ func (s smtp) Send(ctx context.Context, m Message) error {
 	}
 	client, err := gomail.NewClient(s.server.host, options...)
 	if err != nil {
-		return errors.New("mail: the server's configuration is refused")
+		return fmt.Errorf("mail: the server's configuration is refused: %w", ErrNotTaken)
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
-		if refusal, ok := errors.AsType[*gomail.SendError](err); ok {
-			return fmt.Errorf("mail: the server took no message (code %d)", refusal.ErrorCode())
-		}
-		return errors.New("mail: the server cannot be reached, offers no TLS, or does not know our password")
+	connection, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return fmt.Errorf("mail: the server cannot be reached, offers no TLS, or does not know our password: %w", ErrNotTaken)
 	}
-	return nil
+	// Whatever becomes of the farewell, the message was taken or not before.
+	defer func() { _ = client.CloseWithSMTPClient(connection) }()
+	err = client.SendWithSMTPClient(connection, msg)
+	if err == nil || msg.IsDelivered() {
+		return nil
+	}
+	return verdict(err)
+}
+
+// verdict says what an error while sending means (RFC 5321 section 4.2.1).
+func verdict(err error) error {
+	refusal, ok := errors.AsType[*gomail.SendError](err)
+	switch {
+	case !ok:
+		return errors.New("mail: the connection failed while the message was sent")
+	case refusal.ErrorCode() >= 500:
+		return fmt.Errorf("mail: code %d: %w", refusal.ErrorCode(), ErrRefused)
+	case refusal.ErrorCode() >= 400:
+		return fmt.Errorf("mail: code %d: %w", refusal.ErrorCode(), ErrNotTaken)
+	}
+	switch refusal.Reason {
+	case gomail.ErrConnCheck, gomail.ErrSMTPMailFrom, gomail.ErrSMTPRcptTo, gomail.ErrSMTPData:
+		return fmt.Errorf("mail: the connection failed before the message was sent: %w", ErrNotTaken)
+	default:
+		return errors.New("mail: the server did not say whether it took the message")
+	}
 }
 
 // Folder is a Sender that writes each message into a file of mode 0600.
 type Folder string
 
-// Send writes ID.eml. Sent again, it writes the same file.
+// Send writes ID.eml, or nothing and is [ErrNotTaken].
 func (f Folder) Send(_ context.Context, m Message) error {
+	if err := f.write(m); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrNotTaken)
+	}
+	return nil
+}
+
+func (f Folder) write(m Message) error {
 	msg, err := compose("docuvault@localhost", m)
 	if err != nil {
 		return err

@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/mail"
 	"docuvault/shared/secret"
 	"docuvault/shared/testenv"
@@ -18,9 +20,9 @@ import (
 
 const link = "https://vault.example.org/reset#token=abc"
 
-func message(t *testing.T, kind mail.Kind, locale string) mail.Message {
+func message(t *testing.T, kind letter.Kind, locale string) mail.Message {
 	t.Helper()
-	content, err := mail.Render(kind, locale, link)
+	content, err := mail.Render(kind, locale, mail.Details{Link: link, Device: "Firefox on Linux", Network: "198.51.100.0/24", Time: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +31,7 @@ func message(t *testing.T, kind mail.Kind, locale string) mail.Message {
 
 func TestEveryKindInBothLanguages(t *testing.T) {
 	t.Parallel()
-	for _, kind := range mail.Kinds {
+	for _, kind := range letter.Kinds {
 		subjects := map[string]string{}
 		for _, locale := range []string{"en", "de"} {
 			m := message(t, kind, locale)
@@ -100,7 +102,7 @@ func TestMailpitGetsBothForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Stop() })
-	m := message(t, mail.Reset, "de")
+	m := message(t, letter.Reset, "de")
 	if err := sender(t, "smtp://"+smtp+"?from=vault@example.org").Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +135,7 @@ func TestMailpitGetsBothForms(t *testing.T) {
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "mail")
-	m := message(t, mail.Verify, "en")
+	m := message(t, letter.Verify, "en")
 	for range 2 {
 		if err := mail.Folder(dir).Send(t.Context(), m); err != nil {
 			t.Fatal(err)

@@ -84,6 +84,7 @@ type Report struct {
 	Removed  int `json:"removed"`  // rows of ended uploads
 	Orphans  int `json:"orphans"`  // objects without a row
 	Stale    int `json:"stale"`    // uploads in parts that no row knows
+	Mails    int `json:"mails"`    // mails that are owed, sent to their worker
 	Erasures int `json:"erasures"` // deleted accounts whose erasure goes on
 	Recounts int `json:"recounts"` // counters put right
 	// Reindexed are jobs for documents that an older version indexed.
@@ -95,7 +96,7 @@ type Report struct {
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("settled", r.Settled), slog.Int("expired", r.Expired), slog.Int("resent", r.Resent),
 		slog.Int("failed", r.Failed), slog.Int("purged", r.Purged), slog.Int("removed", r.Removed),
-		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("erasures", r.Erasures), slog.Int("recounts", r.Recounts),
+		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("mails", r.Mails), slog.Int("erasures", r.Erasures), slog.Int("recounts", r.Recounts),
 		slog.Int("reindexed", r.Reindexed), slog.Int("errors", r.Errors))
 }
 
@@ -105,6 +106,7 @@ func (r Report) LogValue() slog.Value {
 func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	var report Report
 	err := errors.Join(
+		r.mails(ctx, &report),
 		r.due(ctx, &report),
 		r.erasures(ctx, &report),
 		r.orphans(ctx, "documents", r.store.Documents, &report),

@@ -10,6 +10,7 @@ import (
 	"docuvault/shared/chain"
 	"docuvault/shared/database"
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/quota"
 	"docuvault/shared/storage"
 )
@@ -128,6 +129,7 @@ func (r *Reconciler) recountAfter(ctx context.Context, after id.ID, report *Repo
 		var used, reserved, open, documents int64
 		err := r.db.Do(ctx, database.OnBehalfOf(user), func(b *database.Batch) {
 			b.Exec(`DELETE FROM idempotency WHERE user_id = app_user() AND created_at < clock_timestamp() - interval '24 hours'`, nil)
+			b.Exec(`DELETE FROM mails WHERE user_id = app_user() AND created_at < clock_timestamp() - @keep::interval`, database.Args{"keep": letter.Keep})
 			b.Exec(quota.Lock, nil)
 			b.Maybe(&wrong, `WITH changed AS (`+quota.Recount+`) SELECT changed.*, `+audit.Call+` FROM changed`,
 				corrected.Into(ctx, database.OnBehalfOf(user), database.Args{}), &used, &reserved, &open, &documents, nil)

@@ -29,6 +29,7 @@ var mayHave = map[string]func(name string) bool{
 	"SESSION_KEYS":        oneOf("auth-register", "auth-login", "auth-refresh"),
 	"JWT_SIGNING_KEYS":    oneOf("auth-register", "auth-login", "auth-refresh"),
 	"STORAGE_EVENT_TOKEN": oneOf("events-storage"),
+	"SMTP_URL":            oneOf("workers-mail"),
 	"MASTER_KEYS": func(name string) bool {
 		area, _, _ := strings.Cut(name, "-")
 		return area != "events" && (area != "auth" || name == "auth-login" || name == "auth-reauth")
@@ -61,6 +62,7 @@ func values(t *testing.T) map[string]string {
 		"JWT_SIGNING_KEYS":    signing,
 		"JWT_PUBLIC_KEYS":     string(auth.JWKS(set)),
 		"STORAGE_EVENT_TOKEN": strings.Repeat("t", 32),
+		"SMTP_URL":            "smtp://vault:x@mail.example.org?from=vault@example.org",
 		"PUBLIC_URL":          "https://vault.example.org",
 		"S3_BUCKET":           "documents",
 		"S3_DERIVED_BUCKET":   "derived",

@@ -54,9 +54,14 @@ var gates = []struct {
 		through: []string{"shared/lexeme", "shared/search", "shared/analysis", "shared/learning", "shared/ai"},
 	},
 	{
+		what:    "sending mail",
+		modules: []string{"docuvault/shared/mail", "github.com/wneessen/go-mail"},
+		through: []string{"shared/mail"},
+	},
+	{
 		what:    "the database",
 		modules: []string{"github.com/jackc/pgx/v5/pgxpool"},
-		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin", "shared/notary"},
+		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin", "shared/mail", "shared/notary"},
 	},
 }
 

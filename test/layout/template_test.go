@@ -23,6 +23,7 @@ var queues = map[string]string{
 	job.Analyze:        "AnalyzeQueue",
 	job.Purge:          "PurgeQueue",
 	job.Erase:          "EraseQueue",
+	job.Mail:           "MailQueue",
 }
 
 // deployed returns template.yaml and its functions by their names in the code.

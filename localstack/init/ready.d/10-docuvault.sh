@@ -30,6 +30,7 @@ bucket() {
 uploadcomplete=$(queue uploadcomplete 1800)
 queue analyze 1800 >/dev/null
 queue erase 1800 >/dev/null
+queue mail 360 >/dev/null
 
 bucket "$documents"
 bucket "$derived"

@@ -1,0 +1,116 @@
+// Package mailtest gives tests a real mail server (Mailpit) and reads what it
+// got.
+package mailtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"docuvault/shared/testenv"
+	"docuvault/test/servers"
+)
+
+// Inbox is a mail server of one test.
+type Inbox struct {
+	// SMTP is its address, host and port.
+	SMTP string
+	api  string
+}
+
+// Open starts a server that ends with the test; flags are Mailpit's own.
+func Open(t testing.TB, flags ...string) *Inbox {
+	t.Helper()
+	server, smtp, err := servers.Mailpit(t.Context(), flags...)
+	if errors.Is(err, servers.ErrMissing) {
+		testenv.NotRun(t, err.Error())
+	}
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	return &Inbox{SMTP: smtp, api: server.URL + "/api/v1/"}
+}
+
+// URL is what SMTP_URL would be.
+func (i *Inbox) URL() string { return "smtp://" + i.SMTP + "?from=vault@example.org" }
+
+// Message is one that arrived.
+type Message struct {
+	ID, MessageID, Subject, Text, HTML string
+	From                               struct{ Address string }
+	To                                 []struct{ Address string }
+}
+
+// To returns what arrived for an address, oldest first.
+func (i *Inbox) To(t testing.TB, address string) []Message {
+	t.Helper()
+	var found struct{ Messages []struct{ ID string } }
+	i.get(t, "search?limit=1000&query="+url.QueryEscape(`to:"`+address+`"`), &found)
+	all := make([]Message, len(found.Messages))
+	for n, m := range found.Messages { // newest first
+		i.get(t, "message/"+m.ID, &all[len(all)-1-n])
+	}
+	return all
+}
+
+// Source is a message as it came over the wire.
+func (i *Inbox) Source(t testing.TB, m Message) []byte {
+	t.Helper()
+	var raw json.RawMessage
+	i.get(t, "message/"+m.ID+"/headers", &raw)
+	return append(raw, []byte(m.Subject+"\n"+m.Text+"\n"+m.HTML)...)
+}
+
+func (i *Inbox) get(t testing.TB, path string, out any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.api+path, nil)
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("mailtest: %s: %s", path, res.Status)
+	}
+	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+		t.Fatalf("mailtest: %s: %v", path, err)
+	}
+}
+
+// Chaos lets the server answer each command of a kind (Sender, Recipient,
+// Authentication) with a code; "" lets it be good again. It wants the flag
+// --enable-chaos.
+func (i *Inbox) Chaos(t testing.TB, command string, code int) {
+	t.Helper()
+	triggers := map[string]any{}
+	for _, name := range []string{"Sender", "Recipient", "Authentication"} {
+		probability := 0
+		if name == command {
+			probability = 100
+		}
+		triggers[name] = map[string]int{"ErrorCode": max(code, 400), "Probability": probability}
+	}
+	body, err := json.Marshal(triggers)
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, i.api+"chaos", bytes.NewReader(body))
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("mailtest: chaos: %s", res.Status)
+	}
+}
