@@ -11,12 +11,14 @@ import (
 	adminstats "docuvault/functions/admin/stats"
 	adminuninvite "docuvault/functions/admin/uninvite"
 	adminusers "docuvault/functions/admin/users"
+	authforgot "docuvault/functions/auth/forgot"
 	authlogin "docuvault/functions/auth/login"
 	authlogout "docuvault/functions/auth/logout"
 	authpassword "docuvault/functions/auth/password"
 	authreauth "docuvault/functions/auth/reauth"
 	authrefresh "docuvault/functions/auth/refresh"
 	authregister "docuvault/functions/auth/register"
+	authreset "docuvault/functions/auth/reset"
 	authrevoke "docuvault/functions/auth/revoke"
 	authrevokeothers "docuvault/functions/auth/revokeothers"
 	authsessions "docuvault/functions/auth/sessions"
@@ -70,12 +72,14 @@ var All = []host.Function{
 	adminstats.Function,
 	adminuninvite.Function,
 	adminusers.Function,
+	authforgot.Function,
 	authlogin.Function,
 	authlogout.Function,
 	authpassword.Function,
 	authreauth.Function,
 	authrefresh.Function,
 	authregister.Function,
+	authreset.Function,
 	authrevoke.Function,
 	authrevokeothers.Function,
 	authsessions.Function,

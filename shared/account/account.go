@@ -23,6 +23,7 @@ import (
 type Account struct {
 	ID          id.ID     `json:"id" format:"uuid"`
 	Email       string    `json:"email"`
+	Verified    bool      `json:"email_verified" doc:"Whether a link that was sent there has been followed."`
 	DisplayName string    `json:"display_name"`
 	Role        string    `json:"role" enum:"user,admin"`
 	Quota       Quota     `json:"quota"`
@@ -44,18 +45,21 @@ type Settings struct {
 	AIProvider string `json:"ai_provider" enum:"none,local,openai,anthropic"`
 	AIModel    string `json:"ai_model"`
 	Locale     string `json:"locale" enum:"en,de"`
+	// PasswordResetByMail is false where only a recovery code sets a new password.
+	PasswordResetByMail bool `json:"password_reset_by_mail"`
 }
 
 // version is PostgreSQL's own: the transaction that wrote the row.
 const version = `u.xmin::text::bigint`
 
 // read selects the acting user; fields are where it goes.
-const read = `SELECT u.id, u.email, u.display_name, u.role, u.ai_provider, u.ai_model, u.locale, u.created_at, ` + version + `,
+const read = `SELECT u.id, u.email, u.display_name, u.role, u.ai_provider, u.ai_model, u.locale, u.created_at, u.password_reset_by_mail, u.email_verified_at IS NOT NULL, ` + version + `,
   q.limit_bytes, q.used_bytes, q.reserved_bytes
   FROM users u JOIN quotas q ON q.user_id = u.id WHERE u.id = app_user()`
 
 func (a *Account) fields() []any {
-	return []any{&a.ID, &a.Email, &a.DisplayName, &a.Role, &a.Settings.AIProvider, &a.Settings.AIModel, &a.Settings.Locale, &a.CreatedAt, &a.Version,
+	return []any{&a.ID, &a.Email, &a.DisplayName, &a.Role, &a.Settings.AIProvider, &a.Settings.AIModel, &a.Settings.Locale, &a.CreatedAt,
+		&a.Settings.PasswordResetByMail, &a.Verified, &a.Version,
 		&a.Quota.LimitBytes, &a.Quota.UsedBytes, &a.Quota.ReservedBytes}
 }
 
@@ -100,10 +104,14 @@ type SettingsChanges struct {
 	AIProvider *string `json:"ai_provider,omitempty" enum:"none,local" doc:"Who suggests topics: nobody, or the classifier in the vault itself."`
 	AIModel    *string `json:"ai_model,omitempty" maxLength:"100"`
 	Locale     *string `json:"locale,omitempty" enum:"en,de"`
+	// PasswordResetByMail wants a fresh proof of the password.
+	PasswordResetByMail *bool `json:"password_reset_by_mail,omitempty" doc:"Off: whoever reads your mail cannot set a new password; a recovery code can. Wants recovery codes (409 wrong_state), and the password within the last 10 minutes (401 reauth_required)."`
 }
 
 // Change changes the acting user and returns the result. seen is the version
-// that the client saw, nil for any; another one is fault.PreconditionFailed.
+// that the client saw, nil for any; another one is fault.PreconditionFailed. To
+// switch reset by mail on or off wants a fresh proof (fault.ReauthRequired), and
+// off an unused recovery code (fault.WrongState).
 func (s *Accounts) Change(ctx context.Context, actor database.Actor, seen *int64, c Changes) (Account, error) {
 	settings := SettingsChanges{}
 	if c.Settings != nil {
@@ -118,18 +126,25 @@ func (s *Accounts) Change(ctx context.Context, actor database.Actor, seen *int64
 			fields = append(fields, f.name)
 		}
 	}
+	if settings.PasswordResetByMail != nil {
+		fields = append(fields, "password_reset_by_mail")
+		actor = actor.Fresh()
+	}
 	entry := audit.Entry{Action: audit.ProfileChanged, Target: actor.User(), Metadata: map[string]any{"fields": fields}}
 	args := entry.Into(ctx, actor, database.Args{"seen": seen,
-		"name": cleaned(c.DisplayName), "provider": settings.AIProvider, "model": cleaned(settings.AIModel), "locale": settings.Locale})
+		"name": cleaned(c.DisplayName), "provider": settings.AIProvider, "model": cleaned(settings.AIModel), "locale": settings.Locale,
+		"by_mail": settings.PasswordResetByMail})
 	var a Account
 	var was int64
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
 		b.One(`SELECT `+version+` FROM users u WHERE id = app_user() FOR UPDATE`, nil, &was)
 		b.Exec(`WITH wanted AS (SELECT coalesce(@name, display_name) AS display_name, coalesce(@provider, ai_provider) AS ai_provider,
-		          coalesce(@model, ai_model) AS ai_model, coalesce(@locale, locale) AS locale FROM users WHERE id = app_user()),
-		        changed AS (UPDATE users u SET display_name = w.display_name, ai_provider = w.ai_provider, ai_model = w.ai_model, locale = w.locale
+		          coalesce(@model, ai_model) AS ai_model, coalesce(@locale, locale) AS locale, coalesce(@by_mail::boolean, password_reset_by_mail) AS by_mail FROM users WHERE id = app_user()),
+		        changed AS (UPDATE users u SET display_name = w.display_name, ai_provider = w.ai_provider, ai_model = w.ai_model, locale = w.locale,
+		            password_reset_by_mail = w.by_mail
 		          FROM wanted w WHERE u.id = app_user() AND (@seen::bigint IS NULL OR `+version+` = @seen)
-		           AND (u.display_name, u.ai_provider, u.ai_model, u.locale) IS DISTINCT FROM (w.display_name, w.ai_provider, w.ai_model, w.locale)
+		           AND (u.display_name, u.ai_provider, u.ai_model, u.locale, u.password_reset_by_mail) IS DISTINCT FROM (w.display_name, w.ai_provider, w.ai_model, w.locale, w.by_mail)
+		           AND (w.by_mail OR EXISTS (SELECT FROM recovery_codes WHERE user_id = app_user() AND used_at IS NULL))
 		          RETURNING u.id)
 		        SELECT `+audit.Call+` FROM changed`, args)
 		Read(b, &a)
@@ -139,6 +154,9 @@ func (s *Accounts) Change(ctx context.Context, actor database.Actor, seen *int64
 		return Account{}, fmt.Errorf("change account: %w", err)
 	case seen != nil && was != *seen:
 		return Account{}, fault.New(fault.PreconditionFailed, "Your profile has changed since you read it. Read it again, then repeat your change.")
+	}
+	if off := settings.PasswordResetByMail; off != nil && *off != a.Settings.PasswordResetByMail {
+		return Account{}, fault.New(fault.WrongState, "There is no recovery code with which to set a new password. Set up a second factor first.")
 	}
 	return a, nil
 }

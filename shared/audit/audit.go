@@ -45,6 +45,8 @@ const (
 	Reauthenticated  Action = "session.reauthenticated"
 	ReauthRefused    Action = "session.reauth_refused"
 	PasswordChanged  Action = "password.changed"
+	ResetRequested   Action = "password.reset_requested"
+	PasswordReset    Action = "password.reset"
 	TOTPEnrolled     Action = "totp.enrolled"
 	TOTPEnabled      Action = "totp.enabled"
 	TOTPDisabled     Action = "totp.disabled"

@@ -61,7 +61,7 @@ func (p *Passwords) Change(ctx context.Context, actor database.Actor, current, n
 		            OR EXISTS (SELECT FROM sessions WHERE id = @session AND user_id = app_user() AND reauth_at > clock_timestamp() - interval '10 minutes'))
 		        RETURNING user_id),
 		      alerted AS (INSERT INTO alerts (id, user_id, kind, session_id) SELECT @alert, user_id, 'password_changed', @session FROM changed),
-      `+letter.Owed("told", letter.PasswordChanged, "@mail::text", "changed")+`
+      `+letter.Owed("told", letter.PasswordChanged, "@mail::uuid::text", "changed")+`
 		    SELECT `+audit.Call+` FROM changed`, args, nil)
 		// A statement of its own, so that it sees a login that was let through while
 		// the first one waited for it.

@@ -170,19 +170,26 @@ func (s *SecondFactor) Status(ctx context.Context, actor database.Actor) (Factor
 
 // Remove takes the second factor away, with its recovery codes. It wants a
 // fresh proof, which with a second factor holds a code. It returns
-// fault.NotFound.
+// fault.NotFound, and fault.WrongState where only a recovery code can set a new
+// password.
 func (s *SecondFactor) Remove(ctx context.Context, actor database.Actor) error {
 	entry := audit.Entry{Action: audit.TOTPDisabled, Target: actor.User()}
-	var gone bool
+	var gone, there bool
 	err := s.db.Do(ctx, actor.Fresh(), func(b *database.Batch) {
-		b.Maybe(&gone, `WITH gone AS (DELETE FROM credentials WHERE `+factorOn+` RETURNING user_id),
+		// Against one who switches reset by mail off meanwhile.
+		b.Exec(`SELECT FROM users WHERE id = app_user() FOR NO KEY UPDATE`, nil)
+		b.Maybe(&gone, `WITH gone AS (DELETE FROM credentials WHERE `+factorOn+`
+		        AND EXISTS (SELECT FROM users WHERE id = app_user() AND password_reset_by_mail) RETURNING user_id),
 		      codes AS (DELETE FROM recovery_codes r USING gone g WHERE r.user_id = g.user_id),
 		      alerted AS (INSERT INTO alerts (id, user_id, kind) SELECT @alert, user_id, 'totp_disabled' FROM gone)
 		    SELECT `+audit.Call+` FROM gone`, entry.Into(ctx, actor, database.Args{"alert": id.New()}), nil)
+		b.Maybe(&there, `SELECT FROM credentials WHERE `+factorOn, nil)
 	})
 	switch {
 	case err != nil:
 		return fmt.Errorf("remove second factor: %w", err)
+	case there:
+		return fault.New(fault.WrongState, "Switch the reset by mail on first: without recovery codes nobody could set a new password for you.")
 	case !gone:
 		return fault.New(fault.NotFound, "There is no second factor.")
 	}

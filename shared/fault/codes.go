@@ -37,7 +37,10 @@ const (
 	EmailTaken         Code = "email_taken"
 	RegistrationClosed Code = "registration_closed"
 	InviteInvalid      Code = "invite_invalid"
-	LastAdmin          Code = "last_admin" // make another administrator first
+	LastAdmin          Code = "last_admin"       // make another administrator first
+	LinkInvalid        Code = "link_invalid"     // of a mail: used, too old, or not ours; ask for another
+	EmailUnverified    Code = "email_unverified" // follow the link in the mail first
+	MailUnavailable    Code = "mail_unavailable" // this vault sends no mail
 
 	QuotaExceeded      Code = "quota_exceeded" // fields limit_bytes, used_bytes, reserved_bytes, requested_bytes
 	UploadTooLarge     Code = "upload_too_large"
@@ -82,6 +85,9 @@ var status = map[Code]int{
 	RegistrationClosed: http.StatusForbidden,
 	InviteInvalid:      http.StatusForbidden,
 	LastAdmin:          http.StatusConflict,
+	LinkInvalid:        http.StatusForbidden,
+	EmailUnverified:    http.StatusForbidden,
+	MailUnavailable:    http.StatusServiceUnavailable,
 
 	QuotaExceeded:      http.StatusRequestEntityTooLarge,
 	UploadTooLarge:     http.StatusRequestEntityTooLarge,

@@ -19,7 +19,7 @@ var Function = host.Function{Name: "me-patch", Trigger: hosthttp.Operation(huma.
 	OperationID: "me-patch", Method: http.MethodPatch, Path: "/v1/me",
 	Summary: "Change the own account", Tags: []string{"me"},
 	Description: "Absent members stay.",
-	Errors:      []int{401, 412, 422},
+	Errors:      []int{401, 409, 412, 422},
 }, New, auth.Required)}
 
 // Input is what changes.

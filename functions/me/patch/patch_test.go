@@ -13,8 +13,8 @@ import (
 )
 
 type me struct {
-	DisplayName string            `json:"display_name"`
-	Settings    map[string]string `json:"settings"`
+	DisplayName string         `json:"display_name"`
+	Settings    map[string]any `json:"settings"`
 }
 
 func TestPatch(t *testing.T) {

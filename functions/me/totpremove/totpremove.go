@@ -12,13 +12,14 @@ import (
 	"docuvault/shared/host/hosthttp"
 )
 
-// Function is DELETE /v1/me/totp. 401 reauth_required without a fresh proof, which holds a code.
+// Function is DELETE /v1/me/totp. 401 reauth_required without a fresh proof, which holds a code;
+// 409 wrong_state where only a recovery code resets the password.
 var Function = host.Function{Name: "me-totpremove", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "me-totpremove", Method: http.MethodDelete, Path: "/v1/me/totp",
 	Summary: "Remove the second factor", Tags: []string{"me"},
-	Description:   "401 reauth_required without a fresh proof, which holds a code.",
+	Description:   "401 reauth_required without a fresh proof, which holds a code; 409 wrong_state where only a recovery code resets the password.",
 	DefaultStatus: http.StatusNoContent,
-	Errors:        []int{401, 404},
+	Errors:        []int{401, 404, 409},
 }, New, auth.Required)}
 
 // Input is empty.

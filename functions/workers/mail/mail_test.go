@@ -24,13 +24,13 @@ import (
 	"docuvault/shared/vaulttest"
 )
 
-const site = "https://vault.example.org"
+const site = mailtest.Site
 
 // vault is a World whose mails go to a mail server.
 func vault(t *testing.T, flags ...string) (*vaulttest.World, *mailtest.Inbox) {
 	t.Helper()
 	inbox := mailtest.Open(t, flags...)
-	return vaulttest.New(t, map[string]string{"SMTP_URL": inbox.URL()}, at(site)), inbox
+	return vaulttest.New(t, inbox.Vars(), at(site)), inbox
 }
 
 func at(site string) func(env *host.Env) {
@@ -104,7 +104,7 @@ func TestEachKindArrivesOnce(t *testing.T) {
 		if german := strings.Contains(m.HTML, `lang="de"`); german != (n%2 == 1) {
 			t.Errorf("%s: german %t", kind, german)
 		}
-		token := tokenIn(m)
+		token := m.Token()
 		if want := kind == letter.Verify || kind == letter.Reset; (token != "") != want {
 			t.Errorf("%s: token %t, want %t", kind, token != "", want)
 		}
@@ -124,19 +124,12 @@ func TestEachKindArrivesOnce(t *testing.T) {
 	}
 }
 
-// tokenIn is the token of the link in a mail; "" without one.
-func tokenIn(m mailtest.Message) string {
-	_, token, _ := strings.Cut(m.Text, "#token=")
-	token, _, _ = strings.Cut(token, "\n")
-	return strings.TrimSpace(token)
-}
-
 // An old refresh token that comes again, many times at once, is one alert and
 // one mail.
 func TestAReplayIsToldOnce(t *testing.T) {
 	t.Parallel()
 	inbox := mailtest.Open(t)
-	w := vaulttest.New(t, map[string]string{"SMTP_URL": inbox.URL(), "REFRESH_GRACE": "0s"}, at(site))
+	w := vaulttest.New(t, map[string]string{"SMTP_URL": inbox.URL(), "EMAIL_VERIFICATION": "off", "REFRESH_GRACE": "0s"}, at(site))
 	c := clients(w).SignUp(t, "ada@example.org")
 	stolen := c.Copy()
 	for range 2 {
@@ -181,7 +174,7 @@ func (dying) Send(context.Context, mail.Message) error {
 // was sent.
 func TestADeathBetweenClaimAndSendLosesTheMail(t *testing.T) {
 	t.Parallel()
-	w := vaulttest.New(t, map[string]string{"MAIL": "on"}, at(site), func(env *host.Env) { host.Provide[mail.Sender](env, dying{}) })
+	w := vaulttest.New(t, map[string]string{"MAIL": "on", "EMAIL_VERIFICATION": "off"}, at(site), func(env *host.Env) { host.Provide[mail.Sender](env, dying{}) })
 	u := w.User(t)
 	l := owe(t, w, u.ID, letter.Reset, "1")
 	var worker sync.WaitGroup
@@ -209,7 +202,7 @@ func TestADeathBetweenClaimAndSendLosesTheMail(t *testing.T) {
 func TestWhatTheServerDidNotTakeIsSentLater(t *testing.T) {
 	t.Parallel()
 	inbox := mailtest.Open(t, "--enable-chaos")
-	w := vaulttest.New(t, map[string]string{"SMTP_URL": inbox.URL()}, at(site))
+	w := vaulttest.New(t, inbox.Vars(), at(site))
 	u, other := w.User(t), w.User(t)
 	l := owe(t, w, u.ID, letter.Reset, "1")
 	inbox.Chaos(t, "Recipient", 451)
@@ -251,7 +244,7 @@ func TestWhatTheServerDidNotTakeIsSentLater(t *testing.T) {
 func TestALostAnswerIsNotSentTwice(t *testing.T) {
 	t.Parallel()
 	inbox := mailtest.Open(t)
-	w := vaulttest.New(t, map[string]string{"SMTP_URL": "smtp://" + deafTo(t, inbox.SMTP) + "?from=vault@example.org"}, at(site))
+	w := vaulttest.New(t, map[string]string{"SMTP_URL": "smtp://" + deafTo(t, inbox.SMTP) + "?from=vault@example.org", "EMAIL_VERIFICATION": "off"}, at(site))
 	w.Allow("a mail may have been lost")
 	u := w.User(t)
 	l := owe(t, w, u.ID, letter.Replayed, "1")

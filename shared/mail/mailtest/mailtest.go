@@ -8,8 +8,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
+	"docuvault/shared/dbtest"
+	"docuvault/shared/host"
+	"docuvault/shared/id"
+	"docuvault/shared/mail"
 	"docuvault/shared/testenv"
 	"docuvault/test/servers"
 )
@@ -113,4 +118,56 @@ func (i *Inbox) Chaos(t testing.TB, command string, code int) {
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("mailtest: chaos: %s", res.Status)
 	}
+}
+
+// Site is what links in mails of tests begin with.
+const Site = "https://vault.example.org"
+
+// Vars are the variables of a vault that sends its mails here.
+func (i *Inbox) Vars() map[string]string {
+	return map[string]string{"SMTP_URL": i.URL(), "EMAIL_VERIFICATION": "off"}
+}
+
+// Deliver delivers what is owed and due, as the worker does.
+func Deliver(t testing.TB, env *host.Env, db *dbtest.Database) {
+	t.Helper()
+	host.Provide(env, mail.Site(Site))
+	office, err := mail.Open(env)
+	if err != nil {
+		t.Fatalf("mailtest: %v", err)
+	}
+	for _, owed := range dbtest.Query1[[]string](t, db, `SELECT coalesce(array_agg(user_id || ' ' || id ORDER BY created_at), '{}') FROM mails WHERE next_due_at <= clock_timestamp()`) {
+		user, err := id.Parse(owed[:36])
+		if err != nil {
+			t.Fatalf("mailtest: %v", err)
+		}
+		letter, err := id.Parse(owed[37:])
+		if err != nil {
+			t.Fatalf("mailtest: %v", err)
+		}
+		if err := office.Deliver(t.Context(), user, letter); err != nil {
+			t.Errorf("mailtest: %v", err)
+		}
+	}
+}
+
+// Token is the token of the link in a message; "" without one.
+func (m Message) Token() string {
+	_, token, _ := strings.Cut(m.Text, "#token=")
+	token, _, _ = strings.Cut(token, "\n")
+	return strings.TrimSpace(token)
+}
+
+// Last is the newest message to an address, which has to be about a subject.
+func (i *Inbox) Last(t testing.TB, address, subject string) Message {
+	t.Helper()
+	all := i.To(t, address)
+	if len(all) == 0 {
+		t.Fatalf("mailtest: no mail for %s", address)
+	}
+	last := all[len(all)-1]
+	if !strings.Contains(last.Subject, subject) {
+		t.Fatalf("mailtest: the last mail for %s is %q, want %q", address, last.Subject, subject)
+	}
+	return last
 }
