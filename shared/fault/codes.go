@@ -87,7 +87,7 @@ var status = map[Code]int{
 	LastAdmin:          http.StatusConflict,
 	LinkInvalid:        http.StatusForbidden,
 	EmailUnverified:    http.StatusForbidden,
-	MailUnavailable:    http.StatusServiceUnavailable,
+	MailUnavailable:    http.StatusConflict,
 
 	QuotaExceeded:      http.StatusRequestEntityTooLarge,
 	UploadTooLarge:     http.StatusRequestEntityTooLarge,

@@ -21,6 +21,7 @@ import (
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/vaulttest"
 )
 
@@ -156,6 +157,18 @@ var matrix = map[string]row{
 		return []call{
 			{body: map[string]any{"email": s.email, "password": authtest.Password}, wants: fault.EmailTaken},
 			{body: map[string]any{"email": strings.ToUpper(s.email), "password": authtest.Password}, wants: fault.EmailTaken},
+		}
+	}},
+	// This vault sends no mail. Where one does, asking for a link is the one thing
+	// that a stranger can have done to an address: TestUnknownAndKnownAccountsLookTheSame.
+	"auth-forgot": {calls: func(s *stage) []call {
+		return []call{{body: map[string]any{"email": s.email}, wants: fault.MailUnavailable}}
+	}},
+	"auth-reset": {calls: func(s *stage) []call {
+		token, _ := letter.NewToken(s.anna.ID)
+		return []call{
+			{body: map[string]any{"token": token.Reveal(), "password": "a stranger's battery staple"}, wants: fault.LinkInvalid},
+			{body: map[string]any{"email": s.email, "recovery_code": s.recovery, "password": "a stranger's battery staple"}, wants: fault.InvalidCredentials},
 		}
 	}},
 	"me-alerts": {calls: func(s *stage) []call {

@@ -20,9 +20,9 @@ var Function = host.Function{Name: "auth-forgot", Trigger: hosthttp.Operation(hu
 	OperationID: "auth-forgot", Method: http.MethodPost, Path: "/v1/auth/password/forgot",
 	Summary: "Ask for a link to choose a new password", Tags: []string{"auth"},
 	Description: "202 whether the address has an account or not; the link works once, for 10 minutes, and at most one is sent in 5 minutes. " +
-		"503 mail_unavailable where the vault sends no mail.",
+		"409 mail_unavailable where the vault sends no mail.",
 	DefaultStatus: http.StatusAccepted,
-	Errors:        []int{422, 429, 503},
+	Errors:        []int{409, 422, 429},
 }, New)}
 
 // Input is whose password it is.

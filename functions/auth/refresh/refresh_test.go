@@ -247,7 +247,7 @@ func TestReplay(t *testing.T) {
 		} `json:"items"`
 	}
 	other.Call(t, http.MethodGet, "/v1/me/alerts", nil).JSON(t, http.StatusOK, &page)
-	if len(page.Items) != 1 || page.Items[0].Kind != "refresh_replayed" {
+	if len(page.Items) != 2 || page.Items[0].Kind != "refresh_replayed" || page.Items[1].Kind != "new_device" { // of the other session
 		t.Errorf("alerts %v", page.Items)
 	}
 }
