@@ -623,6 +623,31 @@ END $$;
 ALTER FUNCTION public.documents_guard() OWNER TO docuvault_migrate;
 
 --
+-- Name: drop_folders(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.drop_folders() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  n bigint;
+  total bigint := 0;
+BEGIN
+  LOOP -- from the leaves up
+    DELETE FROM folders f WHERE f.user_id = app_user() AND f.deleted_at IS NOT NULL
+       AND NOT EXISTS (SELECT FROM documents d WHERE d.folder_id = f.id)
+       AND NOT EXISTS (SELECT FROM folders c WHERE c.parent_id = f.id);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    total := total + n;
+    EXIT WHEN n = 0;
+  END LOOP;
+  RETURN total;
+END $$;
+
+
+ALTER FUNCTION public.drop_folders() OWNER TO docuvault_migrate;
+
+--
 -- Name: documents; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -795,21 +820,17 @@ CREATE FUNCTION public.ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea
 DECLARE
   here uuid := in_start;
   parent uuid;
-  depth integer;
 BEGIN
-  WITH RECURSIVE up AS (
-    SELECT id, parent_id, 1 AS n FROM folders WHERE id = in_start
-    UNION ALL SELECT f.id, f.parent_id, up.n + 1 FROM folders f JOIN up ON f.id = up.parent_id WHERE up.n < 32)
-  SELECT coalesce(max(n), 0) + cardinality(in_keys) INTO depth FROM up;
-  IF depth > 32 THEN
-    RAISE EXCEPTION 'folders too deep' USING ERRCODE = 'DV423';
-  END IF;
   FOR i IN 1 .. coalesce(array_length(in_keys, 1), 0) LOOP
     parent := here;
-    INSERT INTO folders (id, user_id, parent_id, name_key, name_sealed)
-      VALUES (in_ids[i], app_user(), parent, in_keys[i], in_names[i]) ON CONFLICT DO NOTHING;
-    SELECT id INTO STRICT here FROM folders
-     WHERE user_id = app_user() AND parent_id IS NOT DISTINCT FROM parent AND name_key = in_keys[i];
+    LOOP
+      SELECT id INTO here FROM folders
+       WHERE user_id = app_user() AND parent_id IS NOT DISTINCT FROM parent AND name_key = in_keys[i] AND deleted_at IS NULL;
+      EXIT WHEN FOUND;
+      -- Of two at once the second waits, makes none, and looks again.
+      INSERT INTO folders (id, user_id, parent_id, name_key, name_sealed)
+        VALUES (in_ids[i], app_user(), parent, in_keys[i], in_names[i]) ON CONFLICT DO NOTHING;
+    END LOOP;
   END LOOP;
   RETURN here;
 END $$;
@@ -908,6 +929,85 @@ END $$;
 ALTER FUNCTION public.finish_erasure() OWNER TO docuvault_migrate;
 
 --
+-- Name: folder_depth(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.folder_depth(in_folder uuid) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+  WITH RECURSIVE up AS (
+    SELECT f.parent_id, 1 AS n FROM folders f WHERE f.id = in_folder
+    UNION ALL SELECT f.parent_id, up.n + 1 FROM folders f JOIN up ON f.id = up.parent_id WHERE up.n < 100)
+  SELECT coalesce(max(n), 0)::integer FROM up
+$$;
+
+
+ALTER FUNCTION public.folder_depth(in_folder uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: folder_tree(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.folder_tree(in_folder uuid) RETURNS TABLE(id uuid, depth integer)
+    LANGUAGE sql STABLE
+    AS $$
+  WITH RECURSIVE down AS (
+    SELECT f.id, 1 AS n FROM folders f WHERE f.id = in_folder AND f.deleted_at IS NULL
+    UNION ALL SELECT f.id, down.n + 1 FROM folders f JOIN down ON f.parent_id = down.id WHERE f.deleted_at IS NULL AND down.n < 100)
+  SELECT down.id, down.n FROM down
+$$;
+
+
+ALTER FUNCTION public.folder_tree(in_folder uuid) OWNER TO docuvault_migrate;
+
+--
+-- Name: folders_guard(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.folders_guard() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.parent_id IS NOT DISTINCT FROM OLD.parent_id AND (NEW.deleted_at IS NOT NULL OR OLD.deleted_at IS NULL) THEN
+    RETURN NEW;
+  END IF;
+  PERFORM lock_folders(TG_OP = 'UPDATE');
+  PERFORM require_folder(NEW.parent_id);
+  IF TG_OP = 'UPDATE' AND NEW.parent_id IN (SELECT t.id FROM folder_tree(NEW.id) t) THEN
+    RAISE EXCEPTION 'a folder in itself' USING ERRCODE = 'DV425';
+  END IF;
+  IF folder_depth(NEW.parent_id) + greatest(1, (SELECT max(t.depth) FROM folder_tree(NEW.id) t)) > 32 THEN
+    RAISE EXCEPTION 'folders too deep' USING ERRCODE = 'DV423';
+  END IF;
+  RETURN NEW;
+END $$;
+
+
+ALTER FUNCTION public.folders_guard() OWNER TO docuvault_migrate;
+
+--
+-- Name: limit_rows(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.limit_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+  n bigint;
+BEGIN
+  IF EXISTS (SELECT FROM made) THEN
+    EXECUTE format('SELECT count(*) FROM %I WHERE user_id = $1', TG_TABLE_NAME) INTO n USING app_user();
+    IF n > TG_ARGV[0]::bigint THEN
+      RAISE EXCEPTION 'too many rows' USING ERRCODE = 'DV426';
+    END IF;
+  END IF;
+  RETURN NULL;
+END $_$;
+
+
+ALTER FUNCTION public.limit_rows() OWNER TO docuvault_migrate;
+
+--
 -- Name: lock_document(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -930,6 +1030,90 @@ END $$;
 
 
 ALTER FUNCTION public.lock_document(in_document uuid, in_version bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: lock_folder(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.lock_folder(in_folder uuid, in_version bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_version bigint;
+BEGIN
+  SELECT version INTO found_version FROM folders WHERE id = in_folder AND user_id = app_user() AND deleted_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such folder' USING ERRCODE = 'DV424';
+  END IF;
+  IF in_version IS NOT NULL AND found_version <> in_version THEN
+    RAISE EXCEPTION 'another version' USING ERRCODE = 'DV412';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.lock_folder(in_folder uuid, in_version bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: lock_folders(boolean); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.lock_folders(in_alone boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF in_alone THEN
+    PERFORM pg_advisory_xact_lock(hashtext('docuvault.folders'), hashtext(app_user()::text));
+  ELSE
+    PERFORM pg_advisory_xact_lock_shared(hashtext('docuvault.folders'), hashtext(app_user()::text));
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.lock_folders(in_alone boolean) OWNER TO docuvault_migrate;
+
+--
+-- Name: lock_tag(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.lock_tag(in_tag uuid, in_version bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_version bigint;
+BEGIN
+  SELECT version INTO found_version FROM tags WHERE id = in_tag AND user_id = app_user() FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such tag' USING ERRCODE = 'DV428';
+  END IF;
+  IF in_version IS NOT NULL AND found_version <> in_version THEN
+    RAISE EXCEPTION 'another version' USING ERRCODE = 'DV412';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.lock_tag(in_tag uuid, in_version bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: lock_topic(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.lock_topic(in_topic uuid, in_version bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_version bigint;
+BEGIN
+  SELECT version INTO found_version FROM topics WHERE id = in_topic AND user_id = app_user() FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such topic' USING ERRCODE = 'DV427';
+  END IF;
+  IF in_version IS NOT NULL AND found_version <> in_version THEN
+    RAISE EXCEPTION 'another version' USING ERRCODE = 'DV412';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.lock_topic(in_topic uuid, in_version bigint) OWNER TO docuvault_migrate;
 
 --
 -- Name: credentials; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -1182,7 +1366,7 @@ CREATE FUNCTION public.require_folder(in_folder uuid) RETURNS uuid
     LANGUAGE plpgsql
     AS $$
 BEGIN
-  IF in_folder IS NOT NULL AND NOT EXISTS (SELECT FROM folders WHERE id = in_folder AND user_id = app_user()) THEN
+  IF in_folder IS NOT NULL AND NOT EXISTS (SELECT FROM folders WHERE id = in_folder AND user_id = app_user() AND deleted_at IS NULL) THEN
     RAISE EXCEPTION 'no such folder' USING ERRCODE = 'DV422';
   END IF;
   RETURN in_folder;
@@ -1242,6 +1426,46 @@ END $$;
 
 
 ALTER FUNCTION public.require_text(in_document uuid, in_stamp bytea) OWNER TO docuvault_migrate;
+
+--
+-- Name: revive_folder(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.revive_folder(in_folder uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  f record;
+  parent uuid;
+  here uuid;
+BEGIN
+  IF in_folder IS NULL OR EXISTS (SELECT FROM folders WHERE id = in_folder AND deleted_at IS NULL) THEN
+    RETURN in_folder;
+  END IF;
+  FOR f IN WITH RECURSIVE up AS (
+             SELECT x.id, x.parent_id, x.name_key, x.deleted_at, 1 AS n FROM folders x WHERE x.id = in_folder
+             UNION ALL SELECT x.id, x.parent_id, x.name_key, x.deleted_at, up.n + 1 FROM folders x JOIN up ON x.id = up.parent_id WHERE up.n < 100)
+           SELECT * FROM up ORDER BY n DESC
+  LOOP
+    IF f.deleted_at IS NULL THEN
+      parent := f.id;
+      CONTINUE;
+    END IF;
+    SELECT id INTO here FROM folders
+     WHERE user_id = app_user() AND parent_id IS NOT DISTINCT FROM parent AND name_key = f.name_key AND deleted_at IS NULL;
+    IF NOT FOUND THEN
+      UPDATE folders SET deleted_at = NULL, parent_id = parent, version = version + 1 WHERE id = f.id;
+      here := f.id;
+    END IF;
+    parent := here;
+  END LOOP;
+  RETURN parent;
+EXCEPTION WHEN SQLSTATE 'DV423' THEN
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.revive_folder(in_folder uuid) OWNER TO docuvault_migrate;
 
 --
 -- Name: search_among(uuid[], tsquery, tsquery[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1428,6 +1652,21 @@ $$;
 ALTER FUNCTION public.search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) OWNER TO docuvault_migrate;
 
 --
+-- Name: lagging; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.lagging (
+    document_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    stamp bigint NOT NULL
+);
+
+ALTER TABLE ONLY public.lagging FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.lagging OWNER TO docuvault_migrate;
+
+--
 -- Name: tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1457,12 +1696,24 @@ CREATE FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit 
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     BEGIN ATOMIC
- SELECT t.user_id,
-     t.document_id
-    FROM (public.tokens t
-      JOIN public.documents d ON ((d.id = t.document_id)))
-   WHERE ((t.part = 0) AND (t.version < stale_tokens.in_version) AND (t.document_id > stale_tokens.in_after) AND (d.status = ANY (ARRAY['ready'::text, 'failed'::text, 'trashed'::text])))
-   ORDER BY t.document_id
+ SELECT x.user_id,
+     x.id
+    FROM (( SELECT d.user_id,
+             d.id
+            FROM (public.tokens t
+              JOIN public.documents d ON ((d.id = t.document_id)))
+           WHERE ((t.part = 0) AND (t.version < stale_tokens.in_version) AND (t.document_id > stale_tokens.in_after) AND (d.status = ANY (ARRAY['ready'::text, 'failed'::text, 'trashed'::text])))
+           ORDER BY t.document_id
+          LIMIT stale_tokens.in_limit)
+         UNION
+         ( SELECT d.user_id,
+             d.id
+            FROM (public.lagging l
+              JOIN public.documents d ON ((d.id = l.document_id)))
+           WHERE ((l.document_id > stale_tokens.in_after) AND (d.status = ANY (ARRAY['ready'::text, 'failed'::text, 'trashed'::text])))
+           ORDER BY l.document_id
+          LIMIT stale_tokens.in_limit)) x
+   ORDER BY x.id
   LIMIT stale_tokens.in_limit;
 END;
 
@@ -1743,7 +1994,9 @@ CREATE TABLE public.folders (
     parent_id uuid,
     name_key bytea NOT NULL,
     name_sealed bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    deleted_at timestamp with time zone
 );
 
 ALTER TABLE ONLY public.folders FORCE ROW LEVEL SECURITY;
@@ -1820,6 +2073,20 @@ ALTER TABLE public.invites OWNER TO docuvault_migrate;
 --
 
 COMMENT ON TABLE public.invites IS 'reached through functions alone: no role but the owner has a grant';
+
+
+--
+-- Name: lagging_stamp_seq; Type: SEQUENCE; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.lagging ALTER COLUMN stamp ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.lagging_stamp_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 
 --
@@ -1948,7 +2215,8 @@ CREATE TABLE public.tags (
     user_id uuid NOT NULL,
     name_key bytea NOT NULL,
     name_sealed bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL
 );
 
 ALTER TABLE ONLY public.tags FORCE ROW LEVEL SECURITY;
@@ -1985,6 +2253,7 @@ CREATE TABLE public.topics (
     description_sealed bytea,
     colour text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT topics_colour_check CHECK ((colour ~ '^(#[0-9a-f]{6})?$'::text))
 );
 
@@ -2280,14 +2549,6 @@ ALTER TABLE ONLY public.folders
 
 
 --
--- Name: folders folders_user_id_parent_id_name_key_key; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
---
-
-ALTER TABLE ONLY public.folders
-    ADD CONSTRAINT folders_user_id_parent_id_name_key_key UNIQUE NULLS NOT DISTINCT (user_id, parent_id, name_key);
-
-
---
 -- Name: group_members group_members_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2325,6 +2586,14 @@ ALTER TABLE ONLY public.invites
 
 ALTER TABLE ONLY public.invites
     ADD CONSTRAINT invites_token_hash_key UNIQUE (token_hash);
+
+
+--
+-- Name: lagging lagging_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.lagging
+    ADD CONSTRAINT lagging_pkey PRIMARY KEY (document_id);
 
 
 --
@@ -2568,6 +2837,13 @@ CREATE INDEX document_tags_tag ON public.document_tags USING btree (tag_id);
 
 
 --
+-- Name: document_tags_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX document_tags_user ON public.document_tags USING btree (user_id, tag_id) INCLUDE (document_id);
+
+
+--
 -- Name: documents_bytes; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -2657,6 +2933,27 @@ CREATE INDEX documents_updated ON public.documents USING btree (user_id, updated
 --
 
 CREATE INDEX erasures_due ON public.erasures USING btree (next_due_at);
+
+
+--
+-- Name: folders_deleted; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX folders_deleted ON public.folders USING btree (user_id) WHERE (deleted_at IS NOT NULL);
+
+
+--
+-- Name: folders_name; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE UNIQUE INDEX folders_name ON public.folders USING btree (user_id, parent_id, name_key) NULLS NOT DISTINCT WHERE (deleted_at IS NULL);
+
+
+--
+-- Name: folders_parent; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX folders_parent ON public.folders USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 
 
 --
@@ -2772,10 +3069,38 @@ CREATE TRIGGER documents_guard BEFORE UPDATE ON public.documents FOR EACH ROW EX
 
 
 --
+-- Name: folders folders_guard; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER folders_guard BEFORE INSERT OR UPDATE OF parent_id, deleted_at ON public.folders FOR EACH ROW EXECUTE FUNCTION public.folders_guard();
+
+
+--
+-- Name: folders folders_limit; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER folders_limit AFTER INSERT ON public.folders REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('10000');
+
+
+--
 -- Name: quotas quota_crossed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
 --
 
 CREATE TRIGGER quota_crossed AFTER UPDATE OF used_bytes, limit_bytes ON public.quotas FOR EACH ROW WHEN (((new.used_bytes > old.used_bytes) OR (new.limit_bytes < old.limit_bytes))) EXECUTE FUNCTION public.quota_crossed();
+
+
+--
+-- Name: tags tags_limit; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER tags_limit AFTER INSERT ON public.tags REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('5000');
+
+
+--
+-- Name: topics topics_limit; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER topics_limit AFTER INSERT ON public.topics REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('1000');
 
 
 --
@@ -2952,6 +3277,14 @@ ALTER TABLE ONLY public.group_members
 
 ALTER TABLE ONLY public.idempotency
     ADD CONSTRAINT idempotency_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+
+--
+-- Name: lagging lagging_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.lagging
+    ADD CONSTRAINT lagging_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 
 --
@@ -3200,6 +3533,12 @@ CREATE POLICY heads ON public.objects FOR INSERT TO docuvault_migrate WITH CHECK
 ALTER TABLE public.idempotency ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: lagging; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.lagging ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: mails; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3307,6 +3646,13 @@ CREATE POLICY owner_reads ON public.group_members FOR SELECT TO docuvault_migrat
 --
 
 CREATE POLICY owner_reads ON public.idempotency FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
+-- Name: lagging owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.lagging FOR SELECT TO docuvault_migrate USING (true);
 
 
 --
@@ -3526,6 +3872,13 @@ CREATE POLICY tenant ON public.group_members USING ((user_id = (NULLIF(current_s
 --
 
 CREATE POLICY tenant ON public.idempotency USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: lagging tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.lagging USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -3890,6 +4243,14 @@ REVOKE ALL ON FUNCTION public.documents_guard() FROM PUBLIC;
 
 
 --
+-- Name: FUNCTION drop_folders(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.drop_folders() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_folders() TO docuvault_app;
+
+
+--
 -- Name: TABLE documents; Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -4066,11 +4427,73 @@ GRANT ALL ON FUNCTION public.finish_erasure() TO docuvault_app;
 
 
 --
+-- Name: FUNCTION folder_depth(in_folder uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.folder_depth(in_folder uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.folder_depth(in_folder uuid) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION folder_tree(in_folder uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.folder_tree(in_folder uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.folder_tree(in_folder uuid) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION folders_guard(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.folders_guard() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION limit_rows(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.limit_rows() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION lock_document(in_document uuid, in_version bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
 REVOKE ALL ON FUNCTION public.lock_document(in_document uuid, in_version bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lock_document(in_document uuid, in_version bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION lock_folder(in_folder uuid, in_version bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.lock_folder(in_folder uuid, in_version bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_folder(in_folder uuid, in_version bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION lock_folders(in_alone boolean); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.lock_folders(in_alone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_folders(in_alone boolean) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION lock_tag(in_tag uuid, in_version bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.lock_tag(in_tag uuid, in_version bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_tag(in_tag uuid, in_version bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION lock_topic(in_topic uuid, in_version bigint); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.lock_topic(in_topic uuid, in_version bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_topic(in_topic uuid, in_version bigint) TO docuvault_app;
 
 
 --
@@ -4294,6 +4717,14 @@ GRANT ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) TO d
 
 
 --
+-- Name: FUNCTION revive_folder(in_folder uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.revive_folder(in_folder uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revive_folder(in_folder uuid) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -4322,6 +4753,13 @@ GRANT ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsque
 --
 
 REVOKE ALL ON FUNCTION public.search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) FROM PUBLIC;
+
+
+--
+-- Name: TABLE lagging; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.lagging TO docuvault_app;
 
 
 --
@@ -4488,6 +4926,13 @@ GRANT SELECT ON TABLE public.groups TO docuvault_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency TO docuvault_app;
+
+
+--
+-- Name: SEQUENCE lagging_stamp_seq; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.lagging_stamp_seq TO docuvault_app;
 
 
 --

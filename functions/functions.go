@@ -31,6 +31,10 @@ import (
 	documentsrestore "docuvault/functions/documents/restore"
 	documentstext "docuvault/functions/documents/text"
 	eventsstorage "docuvault/functions/events/storage"
+	folderscreate "docuvault/functions/folders/create"
+	foldersdelete "docuvault/functions/folders/delete"
+	folderslist "docuvault/functions/folders/list"
+	folderspatch "docuvault/functions/folders/patch"
 	mealerts "docuvault/functions/me/alerts"
 	meaudit "docuvault/functions/me/audit"
 	mecreatetoken "docuvault/functions/me/createtoken"
@@ -48,6 +52,14 @@ import (
 	schedulesreconcile "docuvault/functions/schedules/reconcile"
 	schedulesseal "docuvault/functions/schedules/seal"
 	searchquery "docuvault/functions/search/query"
+	tagsdelete "docuvault/functions/tags/delete"
+	tagslist "docuvault/functions/tags/list"
+	tagsmerge "docuvault/functions/tags/merge"
+	tagspatch "docuvault/functions/tags/patch"
+	topicscreate "docuvault/functions/topics/create"
+	topicsdelete "docuvault/functions/topics/delete"
+	topicslist "docuvault/functions/topics/list"
+	topicspatch "docuvault/functions/topics/patch"
 	trashempty "docuvault/functions/trash/empty"
 	uploadsabort "docuvault/functions/uploads/abort"
 	uploadsbegin "docuvault/functions/uploads/begin"
@@ -92,6 +104,10 @@ var All = []host.Function{
 	documentsrestore.Function,
 	documentstext.Function,
 	eventsstorage.Function,
+	folderscreate.Function,
+	foldersdelete.Function,
+	folderslist.Function,
+	folderspatch.Function,
 	mealerts.Function,
 	meaudit.Function,
 	mecreatetoken.Function,
@@ -109,6 +125,14 @@ var All = []host.Function{
 	schedulesreconcile.Function,
 	schedulesseal.Function,
 	searchquery.Function,
+	tagsdelete.Function,
+	tagslist.Function,
+	tagsmerge.Function,
+	tagspatch.Function,
+	topicscreate.Function,
+	topicsdelete.Function,
+	topicslist.Function,
+	topicspatch.Function,
 	trashempty.Function,
 	uploadsabort.Function,
 	uploadsbegin.Function,

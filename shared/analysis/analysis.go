@@ -115,7 +115,7 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 		return err
 	}
 	if !claimed {
-		return a.searcher.Reindex(ctx, actor, document)
+		return a.catchUp(ctx, actor, document)
 	}
 	working, done := hold(ctx, a.quick, extend)
 	err = a.work(working, actor, c)
@@ -154,6 +154,27 @@ func hold(ctx context.Context, quick time.Duration, extend func(context.Context,
 		}
 		return <-failed
 	}
+}
+
+// catchUp makes a document found by the names that it has, and its words count
+// for the topic that it has, if a change of many documents left it behind; and
+// makes its tokens anew if older rules made them.
+func (a *Analyst) catchUp(ctx context.Context, actor database.Actor, document id.ID) error {
+	// Before all else: a change that comes later has another stamp.
+	stamp, lags, err := a.vault.Lags(ctx, actor, document)
+	if err != nil {
+		return err
+	}
+	if !lags {
+		return a.searcher.Reindex(ctx, actor, document)
+	}
+	if err := a.learner.Follow(ctx, actor, document); err != nil {
+		return err
+	}
+	if err := a.searcher.Rebuild(ctx, actor, document); err != nil {
+		return err
+	}
+	return a.vault.CaughtUp(ctx, actor, document, stamp)
 }
 
 func (a *Analyst) claim(ctx context.Context, actor database.Actor, document id.ID) (c claim, claimed bool, err error) {

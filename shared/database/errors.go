@@ -34,11 +34,23 @@ func translateServer(e *pgconn.PgError) error {
 	case "DV409":
 		return fault.New(fault.WrongState, "The document was changed by somebody else meanwhile.")
 	case "DV412":
-		return fault.New(fault.PreconditionFailed, "The document has changed since you read it. Read it again, then repeat your change.")
+		return fault.New(fault.PreconditionFailed, "This has changed since you read it. Read it again, then repeat your change.")
 	case "DV422":
 		return fault.New(fault.ValidationFailed, "There is no such folder. Choose one of yours.")
 	case "DV423":
 		return fault.New(fault.FolderTooDeep, "Folders nest at most 32 deep.")
+	case "DV424":
+		return fault.New(fault.NotFound, "There is no such folder.")
+	case "DV425":
+		return fault.New(fault.FolderCycle, "A folder cannot be moved into itself.")
+	case "DV426":
+		return fault.New(fault.LimitReached, "An account holds no more of these. Delete some first.")
+	case "DV427":
+		return fault.New(fault.NotFound, "There is no such topic.")
+	case "DV428":
+		return fault.New(fault.NotFound, "There is no such tag.")
+	case "23503": // of two at once one deleted what the other named
+		return fault.New(fault.Unavailable, "Two changes met. Try again.").Because(serverError(e))
 	case "23505":
 		return &Conflict{Constraint: e.ConstraintName}
 	case "53300", "57P01", "57P02", "57P03", "08006", "08001":

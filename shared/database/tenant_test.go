@@ -153,6 +153,7 @@ func seed(t *testing.T, d *dbtest.Database) id.ID {
 		`INSERT INTO search_eras VALUES ($1, 1)`,
 		`INSERT INTO idempotency (user_id, key_hash, request_hash, status) VALUES ($1, 'x', 'x', 200)`,
 		`INSERT INTO changes (user_id, document_id) VALUES ($1, $1)`,
+		`INSERT INTO lagging (document_id, user_id) VALUES ($1, $1)`,
 		`WITH l AS (INSERT INTO audit_log (user_id, actor, action) VALUES ($1, 'user', 'x') RETURNING id)
 		   INSERT INTO audit_personal SELECT id, $1, 'x', 'x' FROM l`,
 	} {

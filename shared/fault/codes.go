@@ -54,6 +54,9 @@ const (
 	CursorInvalid      Code = "cursor_invalid"
 	CursorExpired      Code = "cursor_expired"
 	FolderTooDeep      Code = "folder_too_deep"
+	FolderCycle        Code = "folder_cycle"  // a folder cannot be moved into itself
+	NameTaken          Code = "name_taken"    // there is a folder, topic or tag of this name
+	LimitReached       Code = "limit_reached" // an account has no more of these; delete some
 	EventMalformed     Code = "event_malformed"
 	IdempotencyReused  Code = "idempotency_key_reused" // the key came before with another request
 )
@@ -101,6 +104,9 @@ var status = map[Code]int{
 	CursorInvalid:      http.StatusUnprocessableEntity,
 	CursorExpired:      http.StatusConflict,
 	FolderTooDeep:      http.StatusUnprocessableEntity,
+	FolderCycle:        http.StatusUnprocessableEntity,
+	NameTaken:          http.StatusConflict,
+	LimitReached:       http.StatusConflict,
 	EventMalformed:     http.StatusBadRequest,
 	IdempotencyReused:  http.StatusConflict,
 }

@@ -61,6 +61,33 @@ func (l *Learner) Change(ctx context.Context, actor database.Actor, document id.
 	return vault.Document{}, fault.New(fault.Unavailable, "The document is being analyzed just now. Try again in a moment.")
 }
 
+// Follow makes a document count for the topic that it has, after a change that
+// did not: one of many documents at once. One that is not there (any more) is
+// left alone. It may be called any number of times.
+func (l *Learner) Follow(ctx context.Context, actor database.Actor, document id.ID) error {
+	for range 3 {
+		tokens, stamp, err := l.tokens(ctx, actor, document)
+		if err == nil {
+			err = l.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+				b.Exec(`SELECT lock_document(@id, NULL)`, database.Args{"id": document})
+				b.Exec(`SELECT require_text(@id, @stamp)`, database.Args{"id": document, "stamp": stamp})
+				move(b, document, tokens, false)
+			})
+		}
+		switch fault.CodeOf(err) {
+		case fault.NotFound:
+			return nil
+		case fault.WrongState:
+			continue // analyzed anew meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("learn from document: %w", err)
+		}
+		return nil
+	}
+	return fault.New(fault.Unavailable, "The document is being analyzed just now. Try again in a moment.")
+}
+
 // Forget takes a purging document out of the counts, before it is deleted; one
 // in another state is left alone. It may be called any number of times.
 func (l *Learner) Forget(ctx context.Context, actor database.Actor, document id.ID) error {

@@ -128,6 +128,9 @@ func (r *Reconciler) recountAfter(ctx context.Context, after id.ID, report *Repo
 		var wrong bool
 		var used, reserved, open, documents int64
 		err := r.db.Do(ctx, database.OnBehalfOf(user), func(b *database.Batch) {
+			// Deleted folders stay until the last document of the trash that was in them.
+			b.Exec(`SELECT lock_folders(true), drop_folders() FROM users
+			         WHERE id = app_user() AND EXISTS (SELECT FROM folders WHERE user_id = app_user() AND deleted_at IS NOT NULL)`, nil)
 			b.Exec(`DELETE FROM idempotency WHERE user_id = app_user() AND created_at < clock_timestamp() - interval '24 hours'`, nil)
 			b.Exec(`DELETE FROM mails WHERE user_id = app_user() AND created_at < clock_timestamp() - @keep::interval`, database.Args{"keep": letter.Keep})
 			b.Exec(quota.Lock, nil)

@@ -290,6 +290,9 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 	entry := audit.Entry{Action: audit.UploadBegun, Target: document, Metadata: map[string]any{"size": in.Size}}
 	var inserted bool
 	err = u.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		if !in.FolderID.IsNil() || in.Path != "" {
+			b.Exec(`SELECT lock_folders(false)`, nil)
+		}
 		// Document before quota: whoever settles these bytes has locked their
 		// row and wants the quota next.
 		b.Exec(`SELECT FROM documents WHERE user_id = app_user() AND sha256 = @sha AND NOT allow_duplicate

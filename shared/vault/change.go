@@ -66,6 +66,9 @@ func (v *Vault) Change(ctx context.Context, actor database.Actor, document id.ID
 
 	var r row
 	err = v.db.Do(ctx, actor, func(b *database.Batch) {
+		if c.FolderID.Present {
+			b.Exec(`SELECT lock_folders(false)`, nil)
+		}
 		b.Exec(`SELECT lock_document(@id, @version)`, args)
 		topic.Ensure(b)
 		if c.Tags.Present {
@@ -108,7 +111,7 @@ func (c Changes) columns(u *keys.User, document id.ID, args database.Args) (set,
 		}
 		changed = append(changed, f.name)
 		set = append(set, f.column+" = @"+f.name)
-		value := cleanText(f.field.Value)
+		value := CleanText(f.field.Value)
 		if f.required {
 			value = CleanFilename(f.field.Value)
 		}

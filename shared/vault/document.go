@@ -267,12 +267,12 @@ func SealNew(u *keys.User, document id.ID, filename, title, correspondent string
 	if n.Filename, err = u.Seal(table, colFilename, document, []byte(CleanFilename(filename))); err != nil {
 		return n, err
 	}
-	if title = cleanText(title); title != "" {
+	if title = CleanText(title); title != "" {
 		if n.Title, err = u.Seal(table, colTitle, document, []byte(title)); err != nil {
 			return n, err
 		}
 	}
-	if correspondent = cleanText(correspondent); correspondent != "" {
+	if correspondent = CleanText(correspondent); correspondent != "" {
 		n.Correspondent, err = u.Seal(table, colCorrespondent, document, []byte(correspondent))
 	}
 	return n, err

@@ -37,11 +37,18 @@ type transition struct {
 	wanted    []Status
 }
 
+// Shown are the statuses of what a person sees outside the trash and uploads, as
+// SQL.
+const Shown = `('stored', 'processing', 'ready', 'failed')`
+
+// SetTrashed are the assignments, for documents of a status in [Shown], that
+// move them into the trash for the interval @wait.
+const SetTrashed = `status = 'trashed', trashed_at = clock_timestamp(), next_due_at = clock_timestamp() + @wait,
+  status_before = CASE status WHEN 'processing' THEN 'stored' ELSE status END`
+
 var (
-	toTrash = transition{audit.DocumentTrashed, `status = 'trashed', trashed_at = clock_timestamp(), next_due_at = clock_timestamp() + @wait,
-	  status_before = CASE status WHEN 'processing' THEN 'stored' ELSE status END`,
-		`status IN ('stored', 'processing', 'ready', 'failed')`, []Status{Trashed}}
-	outOfTrash = transition{audit.DocumentRestored, `status = status_before, status_before = NULL, trashed_at = NULL,
+	toTrash    = transition{audit.DocumentTrashed, SetTrashed, `status IN ` + Shown, []Status{Trashed}}
+	outOfTrash = transition{audit.DocumentRestored, `status = status_before, status_before = NULL, trashed_at = NULL, folder_id = revive_folder(folder_id),
 	  next_due_at = CASE status_before WHEN 'stored' THEN clock_timestamp() END`,
 		`status = 'trashed'`, []Status{Stored, Processing, Ready, Failed}}
 	toPurge = transition{audit.DocumentPurging, `status = 'purging', next_due_at = clock_timestamp() + interval '1 minute', attempts = 0`,
@@ -61,8 +68,9 @@ func (v *Vault) Trash(ctx context.Context, actor database.Actor, document id.ID,
 	return err
 }
 
-// Restore takes a document out of the trash, into the state it had: also over
-// quota, since it was counted all along. It returns fault.NotFound and
+// Restore takes a document out of the trash, into the state and the folder that
+// it had, which comes back if it was deleted: also over quota, since it was
+// counted all along. It returns fault.NotFound and
 // fault.WrongState.
 func (v *Vault) Restore(ctx context.Context, actor database.Actor, document id.ID) (Document, error) {
 	if _, err := v.move(ctx, actor, document, outOfTrash, database.Args{}); err != nil {
@@ -174,6 +182,9 @@ func (v *Vault) moveAll(ctx context.Context, actor database.Actor, documents []i
 	moved, status := map[id.ID]bool{}, map[id.ID]Status{}
 	entry := audit.Entry{Action: t.action}
 	err := v.db.Do(ctx, actor, func(b *database.Batch) {
+		if t.action == audit.DocumentRestored {
+			b.Exec(`SELECT lock_folders(true)`, nil)
+		}
 		lockAll(b, documents)
 		b.Each(`WITH changed AS (UPDATE documents SET `+t.set+`
 		          WHERE id = ANY (@ids::uuid[]) AND user_id = app_user() AND `+t.from+` RETURNING id)
@@ -265,6 +276,7 @@ func (v *Vault) Purge(ctx context.Context, user, document id.ID, documents, deri
 	err = v.db.Do(ctx, actor, func(b *database.Batch) {
 		b.Exec(`DELETE FROM objects WHERE document_id = @id AND user_id = app_user()
 		         AND EXISTS (SELECT FROM documents WHERE id = @id AND status = 'purging')`, database.Args{"id": document})
+		b.Exec(`DELETE FROM lagging WHERE document_id = @id AND user_id = app_user()`, database.Args{"id": document})
 		b.Exec(`WITH moved AS (DELETE FROM documents WHERE id = @id AND user_id = app_user() AND status = 'purging' RETURNING user_id, size),
 		        `+quota.Free+`
 		        SELECT `+audit.Call+` FROM moved`, entry.Into(ctx, actor, database.Args{"id": document}))

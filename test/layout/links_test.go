@@ -41,7 +41,7 @@ var gates = []struct {
 	{
 		what:    "queues",
 		modules: []string{"github.com/riverqueue/river", "github.com/aws/aws-sdk-go-v2/service/sqs"},
-		through: []string{"shared/queue", "shared/host/hostqueue", "shared/settle", "shared/reconcile"},
+		through: []string{"shared/queue", "shared/host/hostqueue", "shared/settle", "shared/reconcile", "shared/backlog"},
 	},
 	{
 		what:    "reading documents",

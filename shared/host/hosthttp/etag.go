@@ -25,7 +25,7 @@ func IfMatch(header string) (*int64, error) {
 	tag, closed := strings.CutSuffix(tag, `"`)
 	version, err := strconv.ParseInt(tag, 10, 64)
 	if err != nil || !quoted || !closed {
-		return nil, fault.New(fault.PreconditionFailed, "The document has another version. Read it again, then repeat your change.")
+		return nil, fault.New(fault.PreconditionFailed, "This has another version. Read it again, then repeat your change.")
 	}
 	return &version, nil
 }
