@@ -46,7 +46,8 @@ var queries = map[string]func(r *mathrand.Rand) string{
 	"without": func(r *mathrand.Rand) string {
 		return word(2000+r.IntN(vocabulary-2000)) + " -" + word(100+r.IntN(400))
 	},
-	"very common": func(r *mathrand.Rand) string { return word(r.IntN(5)) },
+	"very common":   func(r *mathrand.Rand) string { return word(r.IntN(5)) },
+	"common phrase": func(r *mathrand.Rand) string { return `"` + word(r.IntN(5)) + " " + word(r.IntN(5)) + `"` },
 }
 
 // listAndSearch compares an account of a thousand documents with one of a
@@ -60,7 +61,7 @@ func listAndSearch(ctx context.Context, b *bench) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	papers, copies := pick(b, 1000, 50), pick(b, 99, 3)
+	papers, copies := pick(b, 1000, 200), pick(b, 99, 3) // more than an era even in a quick run
 	if err := v.seed(ctx, users[0], users[1], papers, copies); err != nil {
 		return nil, err
 	}
@@ -73,7 +74,25 @@ func listAndSearch(ctx context.Context, b *bench) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []string{"one word", "rare and common", "phrase", "without", "very common"} {
+	for _, sort := range []string{"size", "-document_date", "updated_at"} {
+		more, err := v.compare(ctx, users, "list by "+sort, func(ctx context.Context, u *user, _ *mathrand.Rand) error {
+			return u.call(ctx, http.MethodGet, "/v1/documents?limit=50&sort="+sort, nil, http.StatusOK, nil)
+		})
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, more...)
+	}
+	for _, kind := range []string{"one word", "very common"} {
+		more, err := v.compare(ctx, users, "list with q, "+kind, func(ctx context.Context, u *user, r *mathrand.Rand) error {
+			return u.call(ctx, http.MethodGet, "/v1/documents?sort=size&q="+queries[kind](r), nil, http.StatusOK, nil)
+		})
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, more...)
+	}
+	for _, kind := range []string{"one word", "rare and common", "phrase", "common phrase", "without", "very common"} {
 		more, err := v.compare(ctx, users, "search, "+kind, func(ctx context.Context, u *user, r *mathrand.Rand) error {
 			return u.call(ctx, http.MethodPost, "/v1/search", map[string]any{"q": queries[kind](r)}, http.StatusOK, nil)
 		})
@@ -163,6 +182,10 @@ func (v *vault) seed(ctx context.Context, small, large *user, papers, copies int
 		if _, err := v.super.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("seed: %w", err)
 		}
+	}
+	var eras int
+	if err := v.super.QueryRow(ctx, `SELECT count(DISTINCT era) FROM tokens WHERE user_id = $1`, large.id.String()).Scan(&eras); err != nil || eras < 2 {
+		return fmt.Errorf("seed: the large account has %d eras, so that search never goes from one to the next: %w", eras, err)
 	}
 	return v.settle(ctx)
 }

@@ -132,3 +132,36 @@ func TestCompoundsHeldOut(t *testing.T) {
 		t.Errorf("%.2f of the parts are found, want %.2f", rate, heldOutRate)
 	}
 }
+
+//go:embed testdata/falsefriends.txt
+var falseFriends string
+
+// falseFriendsCeiling is the share of testdata/falsefriends.txt that may be
+// found by a word which they only look like: what taking words apart without a
+// dictionary costs. It is a little more than what it was on the first run.
+const falseFriendsCeiling = 0.15
+
+// Words that only look like compounds are seldom taken for some.
+func TestFalseFriends(t *testing.T) {
+	t.Parallel()
+	pairs, hits := 0, 0
+	for line := range strings.Lines(falseFriends) {
+		word, part, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if strings.HasPrefix(line, "#") || !ok {
+			continue
+		}
+		pairs++
+		if found(t, "eine "+word+" von", "de", part) {
+			hits++
+			t.Logf("%s is found by %s", word, part)
+		}
+	}
+	if pairs < 100 {
+		t.Fatalf("%d words", pairs)
+	}
+	rate := float64(hits) / float64(pairs)
+	t.Logf("%d of %d are found (%.0f %%)", hits, pairs, 100*rate)
+	if rate > falseFriendsCeiling {
+		t.Errorf("%.2f of the words that are no such compounds are found, at most %.2f should be", rate, falseFriendsCeiling)
+	}
+}

@@ -4,8 +4,8 @@
 // It promises that the database sees neither the words of a paper nor those of
 // a query, only HMACs under the user's own key; that a search reads only the
 // index of the user who asks, outside the trash; and that what is found is what
-// package lexeme says, whole document by whole document; and that the first page
-// of a word costs about as much in 100,000 documents as in 1,000.
+// package lexeme says, whole document by whole document; and that a page reads a
+// bounded number of documents, however many match in however large a vault.
 package search
 
 import (
