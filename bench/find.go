@@ -106,6 +106,11 @@ func listAndSearch(ctx context.Context, b *bench) ([]Figure, error) {
 
 // compare asks the small account and the large one the same, in turns.
 func (v *vault) compare(ctx context.Context, users []*user, name string, ask func(ctx context.Context, u *user, r *mathrand.Rand) error) ([]Figure, error) {
+	for _, u := range users {
+		if err := u.signIn(); err != nil {
+			return nil, err
+		}
+	}
 	latency := [2]sample{}
 	n := pick(v.b, 400, 5)
 	random := [2]*mathrand.Rand{mathrand.New(mathrand.NewPCG(1, 2)), mathrand.New(mathrand.NewPCG(1, 2))}

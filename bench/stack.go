@@ -246,10 +246,6 @@ type user struct {
 
 // users makes users with a session each.
 func (v *vault) users(ctx context.Context, n int) ([]*user, error) {
-	signer, err := auth.OpenSigner(v.env)
-	if err != nil {
-		return nil, err
-	}
 	users := make([]*user, n)
 	var batch pgx.Batch
 	for i := range users {
@@ -258,17 +254,26 @@ func (v *vault) users(ctx context.Context, n int) ([]*user, error) {
 		batch.Queue(`INSERT INTO quotas (user_id, limit_bytes) VALUES ($1, $2)`, u.id.String(), int64(userQuota))
 		batch.Queue(`INSERT INTO sessions (id, user_id, expires_at, idle_timeout) VALUES ($1, $2, now() + interval '1 day', interval '1 day')`,
 			u.session.String(), u.id.String())
-		token, err := signer.Sign(auth.Identity{User: u.id, Session: u.session, Generation: 1, AuthTime: time.Now()})
-		if err != nil {
+		if err := u.signIn(); err != nil {
 			return nil, err
 		}
-		u.token = token.Reveal()
 		users[i] = u
 	}
 	if err := v.super.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("make users: %w", err)
 	}
 	return users, nil
+}
+
+// signIn gives a user a token for the next ten minutes.
+func (u *user) signIn() error {
+	signer, err := auth.OpenSigner(u.v.env)
+	if err != nil {
+		return err
+	}
+	token, err := signer.Sign(auth.Identity{User: u.id, Session: u.session, Generation: 1, AuthTime: time.Now()})
+	u.token = token.Reveal()
+	return err
 }
 
 // settle lets PostgreSQL write down what seeding left, so that no measure pays

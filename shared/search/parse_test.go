@@ -139,5 +139,8 @@ func FuzzParse(f *testing.F) {
 		if len(query.used(query.root, true)) == 0 {
 			t.Fatalf("%q wants nothing", q)
 		}
+		if _, ok := query.tsquery(query.root, true, true, func(int) string { return "x" }); !ok {
+			t.Fatalf("%q has no loose form", q)
+		}
 	})
 }
