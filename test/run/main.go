@@ -128,10 +128,15 @@ func (s *shared) Write(p []byte) (int, error) {
 	return s.out.Write(p)
 }
 
-// goTestArgs adds what is missing: -json, and ./... where no argument looks
-// like a package.
+// goTestArgs adds what is missing: -json, ./... where no argument looks like a
+// package, and more time for a package than Go's ten minutes: the crash tests
+// take most of that when two cores run all packages at once.
 func goTestArgs(args []string) []string {
-	list := append([]string{"test", "-json"}, args...)
+	list := []string{"test", "-json"}
+	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-timeout") }) {
+		list = append(list, "-timeout=30m")
+	}
+	list = append(list, args...)
 	isPackage := func(arg string) bool {
 		return !strings.HasPrefix(arg, "-") && (strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "docuvault/"))
 	}
