@@ -11,7 +11,9 @@ import (
 	"docuvault/shared/dbtest"
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/notary"
+	"docuvault/shared/reconcile"
 	"docuvault/shared/secret"
 	"docuvault/shared/storage"
 	"docuvault/shared/vaulttest"
@@ -206,6 +208,30 @@ func TestHeadsThatAreMissing(t *testing.T) {
 	if got := codes(); len(got) != 1 || got[0] != "object_missing" {
 		t.Errorf("without its object: %q", got)
 	}
+	// One that no row knows is for an operator to see, however old.
+	o.DB.Exec(t, `DELETE FROM objects`)
+	old := chain.HeadKey("2020-01-01")
+	for _, key := range []string{old, "audit/other"} {
+		if err := o.Store.Derived.Put(t.Context(), key, strings.NewReader("x"), 1, storage.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env, _ := hosttest.Env(t, o.Vars)
+	env.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	r, err := reconcile.Open(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := r.Run(t.Context()); err != nil || report.Orphans != 1 {
+		t.Errorf("%+v, %v; want the one object removed that is no head", report, err)
+	}
+	if _, err := o.Store.Derived.Stat(t.Context(), old); err != nil {
+		t.Errorf("the reconciler removed a head: %v", err)
+	}
+	if err := o.Store.Derived.Delete(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	o.DB.Exec(t, `INSERT INTO objects (key, kind, size) VALUES ($1, 'audit_head', 132)`, chain.HeadKey(day))
 	if err := o.Store.Derived.Put(t.Context(), chain.HeadKey(day), strings.NewReader(strings.Repeat("x", chain.HeadSize)), chain.HeadSize, storage.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -257,23 +283,52 @@ func TestADumpThatWasRestoredGoesOn(t *testing.T) {
 	o.run(t, notary.Report{Seals: 1, Entries: 4})
 	o.healthy(t)
 
+	// The new cluster comes to the numbers of the old one: nothing is sealed twice.
+	o.DB.Exec(t, `UPDATE audit_log SET xid = (pg_current_xact_id()::text::bigint + id)::text::xid8 WHERE id <= 3`)
+	o.DB.Exec(t, `DO $$
+	  DECLARE s audit_seals; last bytea;
+	  BEGIN
+	    FOR s IN SELECT * FROM audit_seals ORDER BY number LOOP
+	      s.leaves := (SELECT string_agg(audit_leaf(l), ''::bytea ORDER BY xid, id) FROM audit_log l WHERE s.ranges @> l.id);
+	      s.root := audit_root(ARRAY(SELECT audit_leaf(l) FROM audit_log l WHERE s.ranges @> l.id ORDER BY xid, id));
+	      s.previous := coalesce(last, s.previous);
+	      s.jump := coalesce((SELECT hash FROM audit_seals WHERE number = s.number - (s.number & -s.number)), s.jump);
+	      last := audit_seal_hash(s);
+	      UPDATE audit_seals SET leaves = s.leaves, root = s.root, previous = s.previous, jump = s.jump, hash = last WHERE number = s.number;
+	    END LOOP;
+	    DELETE FROM cursors WHERE name = 'audit.head';
+	  END $$`)
+	for range 6 {
+		o.write(t, 1)
+	}
+	o.run(t, notary.Report{Seals: 1, Entries: 6, Heads: 1})
+	o.healthy(t)
+
 	// Once more, and in small seals: none takes what another has.
 	o.DB.Exec(t, `UPDATE audit_seals SET mark_xid = '900000000' WHERE number = (SELECT max(number) FROM audit_seals)`)
 	o.DB.Exec(t, `UPDATE audit_seals s SET hash = audit_seal_hash(s) WHERE number = (SELECT max(number) FROM audit_seals)`)
+	o.DB.Exec(t, `DELETE FROM cursors WHERE name = 'audit.head'`)
 	o.DB.Exec(t, `INSERT INTO audit_log (xid, actor, action) SELECT n::text::xid8, 'system', 'test.foreign' FROM generate_series(899999990, 899999996) n`)
 	o.write(t, 2)
-	o.healthy(t) // what is new is not called forged before the first seal
+	// What is new is not called forged before the first seal.
+	if _, _, err := o.Store.Derived.Get(t.Context(), chain.HeadKey(o.day(t))); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Store.Derived.Delete(t.Context(), chain.HeadKey(o.day(t))); err != nil {
+		t.Fatal(err)
+	}
+	o.healthy(t)
 	app := o.DB.AsApp(t)
 	for range 5 {
 		if _, err := app.Exec(t.Context(), `SELECT audit_seal(2)`); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o.run(t, notary.Report{})
+	o.run(t, notary.Report{Heads: 1})
 	o.write(t, 3)
 	o.run(t, notary.Report{Seals: 1, Entries: 3})
 	o.healthy(t)
-	if entries, sealed := dbtest.Query1[int](t, o.DB, `SELECT count(*) FROM audit_log`), dbtest.Query1[int](t, o.DB, `SELECT sum(count) FROM audit_seals`); entries != 27 || sealed != entries {
+	if entries, sealed := dbtest.Query1[int](t, o.DB, `SELECT count(*) FROM audit_log`), dbtest.Query1[int](t, o.DB, `SELECT sum(count) FROM audit_seals`); entries != 33 || sealed != entries {
 		t.Errorf("%d entries, %d sealed", entries, sealed)
 	}
 }

@@ -112,7 +112,7 @@ DO $$
 DECLARE s audit_seals; before bytea;
 BEGIN
   FOR s IN SELECT * FROM audit_seals WHERE number >= 2 ORDER BY number LOOP
-    s.previous := (SELECT hash FROM audit_seals WHERE number = s.number - 1);
+    s.previous := coalesce((SELECT hash FROM audit_seals WHERE number = s.number - 1), s.previous);
     s.jump := coalesce((SELECT hash FROM audit_seals WHERE number = s.number - (s.number & -s.number)), s.jump);
     s.leaves := (SELECT string_agg(audit_leaf(l), ''::bytea ORDER BY xid, id) FROM audit_log l WHERE s.ranges @> l.id);
     s.root := audit_root(ARRAY(SELECT audit_leaf(l) FROM audit_log l WHERE s.ranges @> l.id ORDER BY xid, id));
@@ -158,6 +158,8 @@ var damages = map[string]struct {
 	"a truncated whole":      {`DELETE FROM audit_log; DELETE FROM audit_seals`, []string{"log_truncated"}, "the chain ends with seal 0"},
 	"an entry, all resealed": {`UPDATE audit_log SET action = 'test.other' WHERE id = 7; ` + reseal, []string{"log_rewritten"}, "another head"},
 	"one out, all resealed":  {`DELETE FROM audit_log WHERE id = 7; UPDATE audit_seals SET ranges = ranges - '{[7,8)}' WHERE number = 2; ` + reseal, []string{"log_rewritten"}, ""},
+	"a resealed first seal":  {`UPDATE audit_log SET action = 'test.other' WHERE id = 3; ` + strings.Replace(reseal, "number >= 2", "number = 1", 1), []string{"seal_unlinked"}, "seal 2 does not link to seal 1"},
+	"a way back to nowhere":  {`UPDATE audit_seals SET jump = sha256('') WHERE number = 3; UPDATE audit_seals s SET hash = audit_seal_hash(s) WHERE number = 3`, []string{"log_rewritten", "seal_unlinked"}, "seal 3 does not link to seal 2"},
 	"nothing":                {`SELECT 1`, []string{}, ""},
 }
 
