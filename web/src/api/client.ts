@@ -26,7 +26,11 @@ async function signed(request: Request): Promise<Response> {
 }
 
 /** The API, typed by openapi.yaml. Wrap calls in [ok]. */
-export const api = createClient<paths>({ fetch: signed, credentials: 'same-origin' })
+export const api = createClient<paths>({
+  fetch: signed,
+  credentials: 'same-origin',
+  querySerializer: { array: { style: 'form', explode: false } }, // status=stored,ready
+})
 
 interface Answer<T> {
   data?: T

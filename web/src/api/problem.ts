@@ -1,11 +1,11 @@
 import type { components } from './schema'
 
-export type Code = components['schemas']['Problem']['code'] | 'network' | 'storage'
+export type Code = components['schemas']['Problem']['code'] | 'network' | 'storage' | 'unreadable'
 
 /**
  * An error as people see it: a stable code, the API's sentence, and the id that
- * finds the request in the log. `network` and `storage` are the page's own
- * codes: nothing answered, and storage refused.
+ * finds the request in the log. `network`, `storage` and `unreadable` are the page's own
+ * codes: nothing answered, storage refused, a file could not be read.
  */
 export class Problem extends Error {
   constructor(

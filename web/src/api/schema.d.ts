@@ -624,6 +624,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Empty the trash
+         * @description Deletes for good what is in the trash when it begins; a document that comes meanwhile stays. A very large trash takes more than one call: repeat it until remaining is 0.
+         */
+        delete: operations["trash-empty"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/uploads": {
         parameters: {
             query?: never;
@@ -1100,7 +1120,7 @@ export interface components {
         };
         SearchPage: {
             items: components["schemas"]["SearchResult"][];
-            /** @description Absent on the last page. */
+            /** @description Absent on the last page. A page may have fewer results than limit, even none, and still another one after it: a phrase of words that are in very many documents is looked for in some thousands at a time. */
             next_cursor?: string;
         };
         SearchRequest: {
@@ -1128,6 +1148,18 @@ export interface components {
             text: string;
             /** @description The words or phrases of the query that this piece matches; absent for a piece that matches none. */
             words?: string[];
+        };
+        TrashEmptyOutputBody: {
+            /**
+             * Format: int64
+             * @description Documents that are being deleted now.
+             */
+            purging: number;
+            /**
+             * Format: int64
+             * @description Documents for which there was no time. Call again.
+             */
+            remaining: number;
         };
         UploadBegun: {
             document: components["schemas"]["VaultDocument"];
@@ -1304,6 +1336,11 @@ export interface components {
             original_modified_at?: string;
             /** Format: int64 */
             page_count?: number;
+            /**
+             * Format: date-time
+             * @description Of a document in the trash: when it is deleted for good, or soon after.
+             */
+            purge_at?: string;
             reference?: string;
             /** @description Hash of the bytes as stored, hexadecimal. */
             sha256: string;
@@ -1327,6 +1364,11 @@ export interface components {
              * @enum {string}
              */
             topic_source?: "user" | "local" | "openai" | "anthropic";
+            /**
+             * Format: date-time
+             * @description Of a document in the trash: since when.
+             */
+            trashed_at?: string;
             /** Format: date-time */
             updated_at: string;
             /**
@@ -1347,7 +1389,7 @@ export interface components {
         };
         VaultPage: {
             items: components["schemas"]["VaultDocument"][];
-            /** @description Absent on the last page. */
+            /** @description Absent on the last page. With q, a page may have fewer documents than limit, even none, and still another one after it. */
             next_cursor?: string;
         };
         VaultSuggestion: {
@@ -2347,7 +2389,7 @@ export interface operations {
                 folder_id?: string;
                 /** @description A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that. */
                 q?: string;
-                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "size" | "-size" | "document_date" | "-document_date";
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "size" | "-size" | "document_date" | "-document_date" | "trashed_at" | "-trashed_at";
             };
             header?: never;
             path?: never;
@@ -3673,6 +3715,53 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "trash-empty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrashEmptyOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -17,9 +17,15 @@ export function sizeIn(locale: string, bytes: number): string {
   }).format(value)
 }
 
+/** The page's language as the browser's region writes it: en may be en-GB. */
+function regional(language: string): string {
+  return (typeof navigator === 'undefined' ? [] : navigator.languages).find((l) => l.startsWith(language)) ?? language
+}
+
 /** Numbers, dates and errors in the page's language. */
 export function useWords() {
-  const { t, locale } = useI18n()
+  const { t, locale: spoken } = useI18n()
+  const locale = computed(() => regional(spoken.value))
   const dates = computed(() => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }))
   const times = computed(() => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'short' }))
   const numbers = computed(() => new Intl.NumberFormat(locale.value))

@@ -15,8 +15,9 @@ export const routes: RouteRecordRaw[] = [
   { path: '/', redirect: '/library' },
   { path: '/login', component: () => import('@/views/LoginView.vue'), meta: { public: true, bare: true } },
   { path: '/register', component: () => import('@/views/RegisterView.vue'), meta: { public: true, bare: true } },
-  { path: '/library', component: () => import('@/views/LibraryView.vue') },
-  { path: '/trash', component: () => import('@/views/LibraryView.vue') },
+  { path: '/library', component: () => import('@/views/LibraryView.vue'), props: { trash: false } },
+  { path: '/trash', component: () => import('@/views/LibraryView.vue'), props: { trash: true } },
+  { path: '/documents/:id', component: () => import('@/views/PaperView.vue'), props: true },
   { path: '/welcome', redirect: '/library' },
   { path: '/:rest(.*)*', component: () => import('@/views/NotFoundView.vue'), meta: { public: true, bare: true } },
 ]
