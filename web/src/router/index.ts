@@ -18,7 +18,10 @@ export const routes: RouteRecordRaw[] = [
   { path: '/library', component: () => import('@/views/LibraryView.vue'), props: { trash: false } },
   { path: '/trash', component: () => import('@/views/LibraryView.vue'), props: { trash: true } },
   { path: '/documents/:id', component: () => import('@/views/PaperView.vue'), props: true },
-  { path: '/welcome', redirect: '/library' },
+  { path: '/search', component: () => import('@/views/SearchView.vue') },
+  { path: '/settings/:part?', component: () => import('@/views/SettingsView.vue'), props: true },
+  { path: '/admin', component: () => import('@/views/AdminView.vue') },
+  { path: '/welcome', component: () => import('@/views/WelcomeView.vue'), meta: { bare: true } },
   { path: '/:rest(.*)*', component: () => import('@/views/NotFoundView.vue'), meta: { public: true, bare: true } },
 ]
 
