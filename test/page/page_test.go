@@ -186,7 +186,8 @@ func TestPageStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := throwaway.Start(t.Context(), program, dir)
+	// Small enough that a story can ask for too much.
+	vault, err := throwaway.Start(t.Context(), program, dir, "DEFAULT_QUOTA_BYTES=104857600")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { truncateSync, writeFileSync } from 'node:fs'
 import AxeBuilder from './axe'
 import { expect, expectNothingLeft, register, test, tokenOf } from './vault'
 import type { Page } from '@playwright/test'
@@ -197,4 +197,39 @@ test('everything is reached by keyboard, and axe finds nothing in light and dark
   await page.getByRole('list', { name: 'All papers' }).getByRole('link').first().press('Enter')
   await expect(page.getByLabel('Title')).toBeVisible()
   await check()
+})
+
+test('what does not fit is said with what to do, and does not keep the rest from going in', async ({ page }, info) => {
+  await register(page)
+  const large = info.outputPath('large.bin')
+  // Made of nothing but zeros it is read quickly; the vault of these stories gives 100 MB.
+  writeFileSync(large, '')
+  truncateSync(large, 101 * 1024 * 1024)
+  const small = info.outputPath('small.txt')
+  writeFileSync(small, 'a small paper')
+  await choose(page, large, small)
+  const panel = page.getByRole('region', { name: 'Uploads' })
+  await expect(panel).toContainText('Not enough room: this needs 101 MB, and 100 MB are free.', { timeout: 30_000 })
+  await expect(row(page, 'small.txt')).toBeVisible()
+  await panel.getByRole('button', { name: 'Cancel large.bin' }).click()
+  await expect(panel).not.toContainText('large.bin')
+})
+
+test('nothing is wider than a phone, nor than a page at 200 percent', async ({ page }) => {
+  test.setTimeout(120_000)
+  await page.setViewportSize({ width: 390, height: 844 })
+  await register(page)
+  await choose(page, text(`${'a long name of a paper '.repeat(9)}.txt`, invoice), text(`${'wordwithoutspaces'.repeat(12)}.txt`, `${invoice} more`))
+  await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('2 papers added', { timeout: 30_000 })
+  const id = await page.getByRole('list', { name: 'All papers' }).getByRole('link').first().getAttribute('href')
+  for (const width of [390, 600]) {
+    await page.setViewportSize({ width, height: 800 })
+    for (const path of ['/library', '/trash', String(id), '/search', '/settings', '/settings/security', '/settings/tokens', '/welcome']) {
+      await page.goto(path)
+      await expect(page.getByRole('heading').first()).toBeAttached()
+      await page.waitForLoadState('networkidle')
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+      expect(over, `${path} at ${width}`).toBeLessThanOrEqual(0)
+    }
+  }
 })
