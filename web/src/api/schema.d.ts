@@ -184,6 +184,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link to choose a new password
+         * @description 202 whether the address has an account or not; the link works once, for 10 minutes, and at most one is sent in 5 minutes. 409 mail_unavailable where the vault sends no mail.
+         */
+        post: operations["auth-forgot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose a new password
+         * @description With the token of a link, or, for accounts that have switched reset by mail off, with email and a recovery code. Ends all sessions, and leaves the second factor as it is. 403 link_invalid for a token that was used, is too old or was never ours; 401 invalid_credentials for an address or a recovery code that is wrong.
+         */
+        post: operations["auth-reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/reauth": {
         parameters: {
             query?: never;
@@ -433,6 +473,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List folders
+         * @description All of them, each after the one that it is in.
+         */
+        get: operations["folders-list"];
+        put?: never;
+        /**
+         * Make a folder
+         * @description A name is once in a folder, upper and lower case being the same. Folders nest at most 32 deep.
+         */
+        post: operations["folders-create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/folders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a folder with all that is in it
+         * @description Its documents, and those of the folders in it, go into the trash. A document that is restored brings its folder back, or goes into the one that has that name and place by then. Of a very large folder some documents may be in the trash when this ends with deadline_exceeded: repeat it.
+         */
+        delete: operations["folders-delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename or move a folder
+         * @description Absent members stay. What is in it moves with it. Into itself it cannot be moved: 422 folder_cycle.
+         */
+        patch: operations["folders-patch"];
+        trace?: never;
+    };
     "/v1/me": {
         parameters: {
             query?: never;
@@ -484,6 +572,26 @@ export interface paths {
         };
         /** List own audit entries */
         get: operations["me-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export own audit entries with proofs
+         * @description Each entry comes with all that was hashed, its place in a seal's tree and the path to the seal's root; the seals lead from the head to it. docs/audit.md has the byte form: nothing of the vault is needed to check a page.
+         */
+        get: operations["me-exportaudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -556,7 +664,7 @@ export interface paths {
         post: operations["me-totpenrol"];
         /**
          * Remove the second factor
-         * @description 401 reauth_required without a fresh proof, which holds a code.
+         * @description 401 reauth_required without a fresh proof, which holds a code; 409 wrong_state where only a recovery code resets the password.
          */
         delete: operations["me-totpremove"];
         options?: never;
@@ -622,6 +730,118 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tags
+         * @description All of them, in the order in which they were made, with the number of documents.
+         */
+        get: operations["tags-list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tags/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a tag
+         * @description It is taken from all documents.
+         */
+        delete: operations["tags-delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a tag
+         * @description Its documents keep it. A name that another tag has is 409 name_taken: merge the two.
+         */
+        patch: operations["tags-patch"];
+        trace?: never;
+    };
+    "/v1/tags/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge a tag into another
+         * @description Its documents get the other one instead, and it is deleted.
+         */
+        post: operations["tags-merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List topics
+         * @description All of them, in the order in which they were made, with the number of documents.
+         */
+        get: operations["topics-list"];
+        put?: never;
+        /**
+         * Make a topic
+         * @description Needs a name. The analysis suggests it from then on, better with each document that you give it to.
+         */
+        post: operations["topics-create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/topics/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a topic
+         * @description Its documents have none from then on, until you or a later analysis gives them one. What the analysis learned of it is forgotten. With very many documents it can end with deadline_exceeded: repeat it.
+         */
+        delete: operations["topics-delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a topic
+         * @description Absent members stay, null clears. Its documents keep it.
+         */
+        patch: operations["topics-patch"];
         trace?: never;
     };
     "/v1/trash": {
@@ -737,6 +957,8 @@ export interface components {
             created_at: string;
             display_name: string;
             email: string;
+            /** @description Whether a link that was sent there has been followed. */
+            email_verified: boolean;
             /** Format: uuid */
             id: string;
             quota: components["schemas"]["AccountQuota"];
@@ -750,7 +972,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            kind: "refresh_replayed" | "new_device" | "quota_80" | "quota_95" | "password_changed" | "totp_enabled" | "totp_disabled" | "recovery_code_used" | "token_created";
+            kind: "refresh_replayed" | "new_device" | "quota_80" | "quota_95" | "password_changed" | "password_reset" | "totp_enabled" | "totp_disabled" | "recovery_code_used" | "token_created";
             /** Format: date-time */
             read_at?: string;
             /**
@@ -782,6 +1004,7 @@ export interface components {
             ai_provider: "none" | "local" | "openai" | "anthropic";
             /** @enum {string} */
             locale: "en" | "de";
+            password_reset_by_mail: boolean;
         };
         AccountSettingsChanges: {
             ai_model?: string;
@@ -792,6 +1015,8 @@ export interface components {
             ai_provider?: "none" | "local";
             /** @enum {string} */
             locale?: "en" | "de";
+            /** @description Off: whoever reads your mail cannot set a new password; a recovery code can. Wants recovery codes (409 wrong_state), and the password within the last 10 minutes (401 reauth_required). */
+            password_reset_by_mail?: boolean;
         };
         AdminChanges: {
             /** @description true ends every session of the account. */
@@ -919,7 +1144,79 @@ export interface components {
             /** @description Absent on the last page. */
             next_cursor?: string;
         };
+        AuditExport: {
+            /** @description Absent as long as there is no seal. */
+            head?: components["schemas"]["ChainHead"];
+            items: components["schemas"]["AuditExported"][];
+            /** @description Absent on the last page. */
+            next_cursor?: string;
+            /** @description The seals of the items, and those that lead from the head to them, newest first. */
+            seals: components["schemas"]["AuditLinkedSeal"][];
+        };
+        AuditExported: {
+            action: string;
+            /** @enum {string} */
+            actor: "user" | "admin" | "system";
+            /**
+             * Format: date-time
+             * @description To the microsecond.
+             */
+            at: string;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int64
+             * @description Place of the entry among the seal's, from 0.
+             */
+            index?: number;
+            /** @description JSON text, exactly as it is hashed. */
+            metadata: string;
+            /** @description The personal part, exactly as it is hashed; absent where it was deleted or there is none. */
+            personal?: string;
+            /** @description HMAC-SHA256 of personal under salt. */
+            personal_mac?: string;
+            /** @description Path from the leaf to the seal's root (RFC 6962). */
+            proof: string[];
+            salt?: string;
+            /**
+             * Format: int64
+             * @description Number of the seal that covers the entry; absent for about a minute after it was written.
+             */
+            seal?: number;
+            /** Format: uuid */
+            target?: string;
+            /** Format: uuid */
+            user_id: string;
+            /** Format: int64 */
+            xid: number;
+        };
+        AuditLinkedSeal: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int32
+             * @description Its entries.
+             */
+            count: number;
+            hash: string;
+            /** @description Hash of the seal whose number is this one's less its lowest bit; zeros for number 0. */
+            jump: string;
+            /** Format: int64 */
+            mark_id: number;
+            /** Format: int64 */
+            mark_xid: number;
+            /** Format: int64 */
+            number: number;
+            /** @description Hash of the seal before; zeros for the first. */
+            previous: string;
+            /** @description SHA-256 of the ranges of ids that it covers. */
+            ranges_sha256: string;
+            /** @description Of their tree (RFC 6962). */
+            root: string;
+        };
         AuditPage: {
+            /** @description The newest seal of the log, and by that of all before it. Keep its hash: an operator can be asked to show that it is still part of the chain. Absent as long as there is no seal. */
+            head?: components["schemas"]["ChainHead"];
             items: components["schemas"]["AuditRead"][];
             /** @description Absent on the last page. */
             next_cursor?: string;
@@ -958,6 +1255,10 @@ export interface components {
              * @description How many are left.
              */
             recovery_codes: number;
+        };
+        AuthForgotInputBody: {
+            /** Format: email */
+            email: string;
         };
         AuthGrant: {
             /** @description A JWT, to be sent as Authorization: Bearer. Keep it in memory only. */
@@ -1025,6 +1326,18 @@ export interface components {
              */
             password: string;
         };
+        AuthResetInputBody: {
+            /** @description With recovery_code, in place of token. */
+            email?: string;
+            /**
+             * Format: password
+             * @description The new one. Any characters; length is what counts.
+             */
+            password: string;
+            recovery_code?: string;
+            /** @description What stands behind #token= in the link. */
+            token?: string;
+        };
         AuthSession: {
             /** Format: date-time */
             created_at: string;
@@ -1072,6 +1385,70 @@ export interface components {
             /** @description upload adds and reads nothing; read reads and searches; write does both, changes and deletes. */
             scopes: ("upload" | "read" | "write")[];
         };
+        ChainHead: {
+            /** Format: date-time */
+            at: string;
+            /** @description Keep it: whoever changes or removes an entry that it covers cannot make this hash again. */
+            hash: string;
+            /** Format: int64 */
+            number: number;
+        };
+        FolderChanges: {
+            /** @description 1 to 100 characters. */
+            name?: string | null;
+            /**
+             * Format: uuid
+             * @description Moves it, with all that is in it; null is the top.
+             */
+            parent_id?: string | null;
+        };
+        FolderDeleted: {
+            /**
+             * Format: int64
+             * @description Moved into the trash.
+             */
+            documents: number;
+            /**
+             * Format: int64
+             * @description Deleted, this one and all that were in it.
+             */
+            folders: number;
+        };
+        FolderFolder: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description How many are in it, without the trash, uploads that are not complete, and what is in folders below it.
+             */
+            documents: number;
+            /** Format: uuid */
+            id: string;
+            /** @description Once in a folder, upper and lower case being the same. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description Absent at the top.
+             */
+            parent_id?: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; send it as If-Match to change only what you saw.
+             */
+            version: number;
+        };
+        FoldersCreateInputBody: {
+            /** @description 1 to 100 characters. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description Absent: at the top.
+             */
+            parent_id?: string;
+        };
+        FoldersListOutputBody: {
+            items: components["schemas"]["FolderFolder"][];
+        };
         MeTokensOutputBody: {
             items: components["schemas"]["AuthToken"][];
         };
@@ -1085,7 +1462,7 @@ export interface components {
              * @description What happened, for programs. Codes are never renamed.
              * @enum {string}
              */
-            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "event_malformed" | "folder_too_deep" | "forbidden" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "method_not_allowed" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
+            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
             /** @description What happened and what to do next, for people. */
             detail: string;
             /** @description With validation_failed: what is wrong, and where. */
@@ -1148,6 +1525,70 @@ export interface components {
             text: string;
             /** @description The words or phrases of the query that this piece matches; absent for a piece that matches none. */
             words?: string[];
+        };
+        TagTag: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description How many have it, without the trash and uploads that are not complete.
+             */
+            documents: number;
+            /** Format: uuid */
+            id: string;
+            /** @description Once, upper and lower case being the same. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; send it as If-Match to change only what you saw.
+             */
+            version: number;
+        };
+        TagsListOutputBody: {
+            items: components["schemas"]["TagTag"][];
+        };
+        TagsMergeInputBody: {
+            /**
+             * Format: uuid
+             * @description The tag that stays.
+             */
+            into: string;
+        };
+        TagsPatchInputBody: {
+            /** @description 1 to 100 characters. */
+            name: string;
+        };
+        TopicChanges: {
+            /** @description As #rrggbb; null or empty is none. */
+            colour?: string | null;
+            /** @description At most 2,000 characters. */
+            description?: string | null;
+            /** @description 1 to 100 characters. */
+            name?: string | null;
+        };
+        TopicTopic: {
+            /** @description As #rrggbb, in lower case. */
+            colour?: string;
+            /** Format: date-time */
+            created_at: string;
+            description?: string;
+            /**
+             * Format: int64
+             * @description How many have it, without the trash and uploads that are not complete.
+             */
+            documents: number;
+            /** Format: uuid */
+            id: string;
+            /** @description Once, upper and lower case being the same. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; send it as If-Match to change only what you saw.
+             */
+            version: number;
+        };
+        TopicsListOutputBody: {
+            items: components["schemas"]["TopicTopic"][];
         };
         TrashEmptyOutputBody: {
             /**
@@ -2029,6 +2470,131 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "auth-forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthForgotInputBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "auth-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthResetInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3021,6 +3587,295 @@ export interface operations {
             };
         };
     };
+    "folders-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoldersListOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "folders-create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FoldersCreateInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderFolder"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "folders-delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the folder had; 412 when it has another. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderDeleted"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "folders-patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the folder had; 412 when it has another. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderChanges"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderFolder"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "me-get": {
         parameters: {
             query?: never;
@@ -3142,6 +3997,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Precondition Failed */
             412: {
                 headers: {
@@ -3242,6 +4106,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "me-exportaudit": {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditExport"];
                 };
             };
             /** @description Unauthorized */
@@ -3546,6 +4461,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -3706,6 +4630,582 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tags-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagsListOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tags-delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the tag had; 412 when it has another. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tags-patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the tag had; 412 when it has another. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagsPatchInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagTag"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tags-merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagsMergeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagTag"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "topics-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicsListOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "topics-create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TopicChanges"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicTopic"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "topics-delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the topic had; 412 when it has another. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "topics-patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the topic had; 412 when it has another. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TopicChanges"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicTopic"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
