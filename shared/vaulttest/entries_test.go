@@ -89,6 +89,33 @@ func on(method, path string, body any) func(s *scene) func() hosttest.Answer {
 	}
 }
 
+// onNamed is an operation on a folder or a topic of the user's.
+func onNamed(method, kind, path string, body any) func(s *scene) func() hosttest.Answer {
+	return func(s *scene) func() hosttest.Answer {
+		var made struct{ ID string }
+		s.u.Call(s.t, http.MethodPost, "/v1/"+kind, map[string]any{"name": "Papers"}).JSON(s.t, http.StatusCreated, &made)
+		return s.send(method, "/v1/"+kind+"/"+made.ID+path, body)
+	}
+}
+
+// tags are two tags of a document of the user's.
+func (s *scene) tags() (one, other string) {
+	s.t.Helper()
+	s.u.Call(s.t, http.MethodPatch, "/v1/documents/"+s.stored().ID.String(), map[string]any{"tags": []string{"a", "b"}}).JSON(s.t, http.StatusOK, nil)
+	ids := dbtest.Query1[[]string](s.t, s.w.DB, `SELECT array_agg(id::text) FROM tags WHERE user_id = $1`, s.u.ID.String())
+	if len(ids) != 2 {
+		s.t.Fatalf("%d tags, want 2", len(ids))
+	}
+	return ids[0], ids[1]
+}
+
+func onTag(method, path string, body any) func(s *scene) func() hosttest.Answer {
+	return func(s *scene) func() hosttest.Answer {
+		one, _ := s.tags()
+		return s.send(method, "/v1/tags/"+one+path, body)
+	}
+}
+
 func plain(method, path string, body any) func(s *scene) func() hosttest.Answer {
 	return func(s *scene) func() hosttest.Answer { return s.send(method, path, body) }
 }
@@ -133,6 +160,14 @@ var entries = map[string]entry{
 	"auth-logout":   {call: plain(http.MethodPost, "/v1/auth/logout", nil), status: http.StatusNoContent, wants: []string{"user session.logged_out"}, once: true},
 	"auth-password": {call: plain(http.MethodPost, "/v1/auth/password", map[string]any{"current_password": authtest.Password, "new_password": "another horse battery staple"}), status: http.StatusNoContent, wants: []string{"user password.changed"}},
 	"auth-reauth":   {call: plain(http.MethodPost, "/v1/auth/reauth", map[string]any{"password": authtest.Password}), status: http.StatusNoContent, wants: []string{"user session.reauthenticated"}},
+	"auth-forgot": {call: func(s *scene) func() hosttest.Answer {
+		return s.send(http.MethodPost, "/v1/auth/password/forgot", map[string]any{"email": s.email()})
+	}, status: http.StatusAccepted, wants: []string{"system password.reset_requested"}, once: true},
+	"auth-reset": {call: func(s *scene) func() hosttest.Answer {
+		code := s.confirmed()[0]
+		s.w.DB.Exec(s.t, `UPDATE users SET password_reset_by_mail = false WHERE id = $1`, s.u.ID.String())
+		return s.send(http.MethodPost, "/v1/auth/password/reset", map[string]any{"email": s.email(), "recovery_code": code, "password": "another horse battery staple"})
+	}, status: http.StatusNoContent, wants: []string{"user password.reset"}, once: true},
 	"auth-revoke": {call: func(s *scene) func() hosttest.Answer {
 		return s.send(http.MethodDelete, "/v1/auth/sessions/"+s.session().String(), nil)
 	}, status: http.StatusNoContent, wants: []string{"user session.revoked"}, once: true},
@@ -157,6 +192,19 @@ var entries = map[string]entry{
 		s.u.Call(s.t, http.MethodDelete, "/v1/documents/"+s.stored().ID.String(), nil).JSON(s.t, http.StatusNoContent, nil)
 		return s.send(http.MethodDelete, "/v1/trash", nil)
 	}, status: http.StatusOK, wants: []string{"user document.purging"}, once: true},
+	"folders-create": {call: plain(http.MethodPost, "/v1/folders", map[string]any{"name": "Papers"}), status: http.StatusCreated, wants: []string{"user folder.created"}, once: true},
+	"folders-patch":  {call: onNamed(http.MethodPatch, "folders", "", map[string]any{"name": "Other papers"}), status: http.StatusOK, wants: []string{"user folder.changed"}},
+	"folders-delete": {call: onNamed(http.MethodDelete, "folders", "", nil), status: http.StatusOK, wants: []string{"user folder.deleted"}, once: true},
+	"topics-create":  {call: plain(http.MethodPost, "/v1/topics", map[string]any{"name": "Papers"}), status: http.StatusCreated, wants: []string{"user topic.created"}, once: true},
+	"topics-patch":   {call: onNamed(http.MethodPatch, "topics", "", map[string]any{"name": "Other papers"}), status: http.StatusOK, wants: []string{"user topic.changed"}},
+	"topics-delete":  {call: onNamed(http.MethodDelete, "topics", "", nil), status: http.StatusNoContent, wants: []string{"user topic.deleted"}, once: true},
+	"tags-patch":     {call: onTag(http.MethodPatch, "", map[string]any{"name": "other"}), status: http.StatusOK, wants: []string{"user tag.renamed"}},
+	"tags-delete":    {call: onTag(http.MethodDelete, "", nil), status: http.StatusNoContent, wants: []string{"user tag.deleted"}, once: true},
+	"tags-merge": {call: func(s *scene) func() hosttest.Answer {
+		from, into := s.tags()
+		return s.send(http.MethodPost, "/v1/tags/"+from+"/merge", map[string]any{"into": into})
+	}, status: http.StatusOK, wants: []string{"user tag.merged"}, once: true},
+
 	"search-query": {call: plain(http.MethodPost, "/v1/search", map[string]any{"q": "paper"}), status: http.StatusOK, why: "it reads"},
 
 	"events-storage": {call: func(s *scene) func() hosttest.Answer {
@@ -251,7 +299,9 @@ func newScene(t *testing.T, w *vaulttest.World, boss *vaulttest.User) *scene {
 
 func audited(t *testing.T) (w *vaulttest.World, boss *vaulttest.User) {
 	t.Helper()
-	w = vaulttest.New(t, vaulttest.InParts())
+	vars := vaulttest.InParts()
+	vars["MAIL"] = "on"
+	w = vaulttest.New(t, vars)
 	boss = w.User(t)
 	boss.Call(t, http.MethodPost, "/v1/auth/register", map[string]any{"email": "first@example.org", "password": authtest.Password}).JSON(t, http.StatusCreated, nil)
 	w.DB.Exec(t, `UPDATE users SET role = 'admin' WHERE id = $1`, boss.ID.String())
