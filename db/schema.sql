@@ -909,6 +909,20 @@ END $_$;
 ALTER FUNCTION public.erase_rows(in_limit integer) OWNER TO docuvault_migrate;
 
 --
+-- Name: feed_epoch(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.feed_epoch() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT left(md5(concat_ws(' ', (pg_control_system()).system_identifier, (pg_control_checkpoint()).timeline_id,
+    (SELECT oid FROM pg_database WHERE datname = current_database()), pg_relation_filenode('public.changes'))), 12)
+$$;
+
+
+ALTER FUNCTION public.feed_epoch() OWNER TO docuvault_migrate;
+
+--
 -- Name: finish_erasure(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1092,6 +1106,27 @@ END $$;
 
 
 ALTER FUNCTION public.lock_tag(in_tag uuid, in_version bigint) OWNER TO docuvault_migrate;
+
+--
+-- Name: lock_tags(uuid, uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.lock_tags(in_tag uuid, in_into uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found uuid[] := ARRAY(SELECT id FROM tags WHERE id IN (in_tag, in_into) AND user_id = app_user() ORDER BY id FOR UPDATE);
+BEGIN
+  IF in_tag <> ALL (found) THEN
+    RAISE EXCEPTION 'no such tag' USING ERRCODE = 'DV428';
+  END IF;
+  IF in_into <> ALL (found) THEN
+    RAISE EXCEPTION 'no such tag to merge into' USING ERRCODE = 'DV429';
+  END IF;
+END $$;
+
+
+ALTER FUNCTION public.lock_tags(in_tag uuid, in_into uuid) OWNER TO docuvault_migrate;
 
 --
 -- Name: lock_topic(uuid, bigint); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1288,6 +1323,85 @@ $$;
 
 
 ALTER FUNCTION public.next_era() OWNER TO docuvault_migrate;
+
+--
+-- Name: note_change(uuid, text, uuid, text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.note_change(in_user uuid, in_kind text, in_item uuid, in_op text) RETURNS void
+    LANGUAGE sql
+    AS $$
+  INSERT INTO changes (user_id, kind, item_id, op)
+    SELECT in_user, in_kind, in_item, in_op FROM users WHERE id = in_user AND deleted_at IS NULL
+$$;
+
+
+ALTER FUNCTION public.note_change(in_user uuid, in_kind text, in_item uuid, in_op text) OWNER TO docuvault_migrate;
+
+--
+-- Name: note_gone(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.note_gone() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM note_change(NEW.user_id, TG_ARGV[0], NEW.id, 'deleted');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.note_gone() OWNER TO docuvault_migrate;
+
+--
+-- Name: note_quota(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.note_quota() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM note_change(NEW.user_id, 'quota', NEW.user_id, 'changed');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.note_quota() OWNER TO docuvault_migrate;
+
+--
+-- Name: note_row(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.note_row() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM note_change(OLD.user_id, TG_ARGV[0], OLD.id, 'deleted');
+  ELSE
+    PERFORM note_change(NEW.user_id, TG_ARGV[0], NEW.id, CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'changed' END);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.note_row() OWNER TO docuvault_migrate;
+
+--
+-- Name: note_tagging(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.note_tagging() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM note_change(d.user_id, 'document', d.id, 'changed')
+     FROM documents d WHERE d.status <> 'purging' AND d.id IN (SELECT t.document_id FROM tagged t);
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.note_tagging() OWNER TO docuvault_migrate;
 
 --
 -- Name: quota_crossed(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1898,8 +2012,12 @@ CREATE TABLE public.changes (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     id bigint NOT NULL,
     user_id uuid NOT NULL,
-    document_id uuid NOT NULL,
-    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    item_id uuid NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kind text NOT NULL,
+    op text NOT NULL,
+    CONSTRAINT changes_kind_check CHECK ((kind = ANY (ARRAY['document'::text, 'folder'::text, 'topic'::text, 'tag'::text, 'quota'::text, 'alert'::text]))),
+    CONSTRAINT changes_op_check CHECK ((op = ANY (ARRAY['created'::text, 'changed'::text, 'deleted'::text])))
 );
 
 ALTER TABLE ONLY public.changes FORCE ROW LEVEL SECURITY;
@@ -2900,7 +3018,7 @@ CREATE INDEX documents_size ON public.documents USING btree (user_id, size DESC,
 -- Name: documents_summary; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE INDEX documents_summary ON public.documents USING btree (user_id, status) INCLUDE (folder_id, topic_id, document_date, created_at);
+CREATE INDEX documents_summary ON public.documents USING btree (user_id, status) INCLUDE (id, size, folder_id, topic_id, document_date, created_at);
 
 
 --
@@ -3062,10 +3180,73 @@ CREATE INDEX river_notification_topic_id_idx ON river.river_notification USING b
 
 
 --
+-- Name: alerts alerts_noted; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER alerts_noted AFTER INSERT OR DELETE OR UPDATE ON public.alerts FOR EACH ROW EXECUTE FUNCTION public.note_row('alert');
+
+
+--
+-- Name: document_tags document_tags_gone; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER document_tags_gone AFTER DELETE ON public.document_tags REFERENCING OLD TABLE AS tagged FOR EACH STATEMENT EXECUTE FUNCTION public.note_tagging();
+
+
+--
+-- Name: document_tags document_tags_made; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER document_tags_made AFTER INSERT ON public.document_tags REFERENCING NEW TABLE AS tagged FOR EACH STATEMENT EXECUTE FUNCTION public.note_tagging();
+
+
+--
+-- Name: documents documents_changed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER documents_changed AFTER UPDATE ON public.documents FOR EACH ROW WHEN (((new.status <> 'purging'::text) AND (((((((((((((((old.status IS DISTINCT FROM new.status) OR (old.failure IS DISTINCT FROM new.failure)) OR (old.filename_sealed IS DISTINCT FROM new.filename_sealed)) OR (old.title_sealed IS DISTINCT FROM new.title_sealed)) OR (old.correspondent_sealed IS DISTINCT FROM new.correspondent_sealed)) OR (old.notes_sealed IS DISTINCT FROM new.notes_sealed)) OR (old.reference_sealed IS DISTINCT FROM new.reference_sealed)) OR (old.suggestions_sealed IS DISTINCT FROM new.suggestions_sealed)) OR (old.folder_id IS DISTINCT FROM new.folder_id)) OR (old.topic_id IS DISTINCT FROM new.topic_id)) OR (old.topic_source IS DISTINCT FROM new.topic_source)) OR (old.document_date IS DISTINCT FROM new.document_date)) OR (old.page_count IS DISTINCT FROM new.page_count)) OR (old.language IS DISTINCT FROM new.language)) OR (old.sniffed_type IS DISTINCT FROM new.sniffed_type)))) EXECUTE FUNCTION public.note_row('document');
+
+
+--
+-- Name: documents documents_gone; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER documents_gone AFTER DELETE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.note_row('document');
+
+
+--
 -- Name: documents documents_guard; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
 --
 
 CREATE TRIGGER documents_guard BEFORE UPDATE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.documents_guard();
+
+
+--
+-- Name: documents documents_made; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER documents_made AFTER INSERT ON public.documents FOR EACH ROW EXECUTE FUNCTION public.note_row('document');
+
+
+--
+-- Name: documents documents_purging; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER documents_purging AFTER UPDATE ON public.documents FOR EACH ROW WHEN (((new.status = 'purging'::text) AND (old.status <> 'purging'::text))) EXECUTE FUNCTION public.note_gone('document');
+
+
+--
+-- Name: folders folders_changed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER folders_changed AFTER UPDATE ON public.folders FOR EACH ROW WHEN ((new.deleted_at IS NULL)) EXECUTE FUNCTION public.note_row('folder');
+
+
+--
+-- Name: folders folders_gone; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER folders_gone AFTER UPDATE ON public.folders FOR EACH ROW WHEN ((new.deleted_at IS NOT NULL)) EXECUTE FUNCTION public.note_gone('folder');
 
 
 --
@@ -3083,10 +3264,24 @@ CREATE TRIGGER folders_limit AFTER INSERT ON public.folders REFERENCING NEW TABL
 
 
 --
+-- Name: folders folders_made; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER folders_made AFTER INSERT ON public.folders FOR EACH ROW EXECUTE FUNCTION public.note_row('folder');
+
+
+--
 -- Name: quotas quota_crossed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
 --
 
 CREATE TRIGGER quota_crossed AFTER UPDATE OF used_bytes, limit_bytes ON public.quotas FOR EACH ROW WHEN (((new.used_bytes > old.used_bytes) OR (new.limit_bytes < old.limit_bytes))) EXECUTE FUNCTION public.quota_crossed();
+
+
+--
+-- Name: quotas quotas_noted; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER quotas_noted AFTER UPDATE ON public.quotas FOR EACH ROW WHEN (((old.limit_bytes IS DISTINCT FROM new.limit_bytes) OR (old.document_limit IS DISTINCT FROM new.document_limit))) EXECUTE FUNCTION public.note_quota();
 
 
 --
@@ -3097,10 +3292,24 @@ CREATE TRIGGER tags_limit AFTER INSERT ON public.tags REFERENCING NEW TABLE AS m
 
 
 --
+-- Name: tags tags_noted; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER tags_noted AFTER INSERT OR DELETE OR UPDATE ON public.tags FOR EACH ROW EXECUTE FUNCTION public.note_row('tag');
+
+
+--
 -- Name: topics topics_limit; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
 --
 
 CREATE TRIGGER topics_limit AFTER INSERT ON public.topics REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('1000');
+
+
+--
+-- Name: topics topics_noted; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER topics_noted AFTER INSERT OR DELETE OR UPDATE ON public.topics FOR EACH ROW EXECUTE FUNCTION public.note_row('topic');
 
 
 --
@@ -3133,14 +3342,6 @@ ALTER TABLE ONLY public.audit_personal
 
 ALTER TABLE ONLY public.audit_personal
     ADD CONSTRAINT audit_personal_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
-
-
---
--- Name: changes changes_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
---
-
-ALTER TABLE ONLY public.changes
-    ADD CONSTRAINT changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 
 --
@@ -3411,6 +3612,13 @@ CREATE POLICY admin_writes ON public.alerts FOR INSERT TO docuvault_migrate WITH
 --
 
 CREATE POLICY admin_writes ON public.audit_log FOR INSERT TO docuvault_migrate WITH CHECK (((user_id = public.admin_target()) AND (actor = 'admin'::text)));
+
+
+--
+-- Name: changes admin_writes; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY admin_writes ON public.changes FOR INSERT TO docuvault_migrate WITH CHECK ((user_id = public.admin_target()));
 
 
 --
@@ -4419,6 +4627,14 @@ GRANT ALL ON FUNCTION public.erase_rows(in_limit integer) TO docuvault_app;
 
 
 --
+-- Name: FUNCTION feed_epoch(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.feed_epoch() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.feed_epoch() TO docuvault_app;
+
+
+--
 -- Name: FUNCTION finish_erasure(); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -4486,6 +4702,14 @@ GRANT ALL ON FUNCTION public.lock_folders(in_alone boolean) TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.lock_tag(in_tag uuid, in_version bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lock_tag(in_tag uuid, in_version bigint) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION lock_tags(in_tag uuid, in_into uuid); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.lock_tags(in_tag uuid, in_into uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_tags(in_tag uuid, in_into uuid) TO docuvault_app;
 
 
 --
@@ -4660,6 +4884,42 @@ GRANT ALL ON FUNCTION public.newest_era() TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.next_era() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.next_era() TO docuvault_app;
+
+
+--
+-- Name: FUNCTION note_change(in_user uuid, in_kind text, in_item uuid, in_op text); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.note_change(in_user uuid, in_kind text, in_item uuid, in_op text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_change(in_user uuid, in_kind text, in_item uuid, in_op text) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION note_gone(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.note_gone() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_quota(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.note_quota() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_row(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.note_row() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_tagging(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.note_tagging() FROM PUBLIC;
 
 
 --

@@ -22,6 +22,8 @@ import (
 	authrevoke "docuvault/functions/auth/revoke"
 	authrevokeothers "docuvault/functions/auth/revokeothers"
 	authsessions "docuvault/functions/auth/sessions"
+	changeslist "docuvault/functions/changes/list"
+	documentsbulk "docuvault/functions/documents/bulk"
 	documentsdelete "docuvault/functions/documents/delete"
 	documentsdownload "docuvault/functions/documents/download"
 	documentsget "docuvault/functions/documents/get"
@@ -29,6 +31,7 @@ import (
 	documentspatch "docuvault/functions/documents/patch"
 	documentsreprocess "docuvault/functions/documents/reprocess"
 	documentsrestore "docuvault/functions/documents/restore"
+	documentssummary "docuvault/functions/documents/summary"
 	documentstext "docuvault/functions/documents/text"
 	eventsstorage "docuvault/functions/events/storage"
 	folderscreate "docuvault/functions/folders/create"
@@ -62,6 +65,7 @@ import (
 	topicspatch "docuvault/functions/topics/patch"
 	trashempty "docuvault/functions/trash/empty"
 	uploadsabort "docuvault/functions/uploads/abort"
+	uploadsbatch "docuvault/functions/uploads/batch"
 	uploadsbegin "docuvault/functions/uploads/begin"
 	uploadscomplete "docuvault/functions/uploads/complete"
 	uploadslistparts "docuvault/functions/uploads/listparts"
@@ -95,6 +99,8 @@ var All = []host.Function{
 	authrevoke.Function,
 	authrevokeothers.Function,
 	authsessions.Function,
+	changeslist.Function,
+	documentsbulk.Function,
 	documentsdelete.Function,
 	documentsdownload.Function,
 	documentsget.Function,
@@ -102,6 +108,7 @@ var All = []host.Function{
 	documentspatch.Function,
 	documentsreprocess.Function,
 	documentsrestore.Function,
+	documentssummary.Function,
 	documentstext.Function,
 	eventsstorage.Function,
 	folderscreate.Function,
@@ -135,6 +142,7 @@ var All = []host.Function{
 	topicspatch.Function,
 	trashempty.Function,
 	uploadsabort.Function,
+	uploadsbatch.Function,
 	uploadsbegin.Function,
 	uploadscomplete.Function,
 	uploadslistparts.Function,

@@ -15,7 +15,7 @@ CREATE INDEX documents_trash ON documents (user_id, (CASE WHEN trashed_at IS NUL
 
 -- What a user has by status, and all that the counts of GET
 -- /v1/documents/summary need, so that neither reads the documents themselves.
-CREATE INDEX documents_summary ON documents (user_id, status) INCLUDE (folder_id, topic_id, document_date, created_at);
+CREATE INDEX documents_summary ON documents (user_id, status) INCLUDE (id, size, folder_id, topic_id, document_date, created_at);
 
 -- migrate:down
 DROP INDEX documents_summary;

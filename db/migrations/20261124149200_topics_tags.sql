@@ -72,9 +72,24 @@ BEGIN
     RAISE EXCEPTION 'another version' USING ERRCODE = 'DV412';
   END IF;
 END $$;
-GRANT EXECUTE ON FUNCTION lock_topic(uuid, bigint), lock_tag(uuid, bigint) TO docuvault_app;
+-- Holds two tags that become one, in one order, so that a merge the other way
+-- waits: DV428 for the first one, DV429 for the one that stays.
+CREATE FUNCTION lock_tags(in_tag uuid, in_into uuid) RETURNS void
+  LANGUAGE plpgsql AS $$
+DECLARE
+  found uuid[] := ARRAY(SELECT id FROM tags WHERE id IN (in_tag, in_into) AND user_id = app_user() ORDER BY id FOR UPDATE);
+BEGIN
+  IF in_tag <> ALL (found) THEN
+    RAISE EXCEPTION 'no such tag' USING ERRCODE = 'DV428';
+  END IF;
+  IF in_into <> ALL (found) THEN
+    RAISE EXCEPTION 'no such tag to merge into' USING ERRCODE = 'DV429';
+  END IF;
+END $$;
+GRANT EXECUTE ON FUNCTION lock_topic(uuid, bigint), lock_tag(uuid, bigint), lock_tags(uuid, uuid) TO docuvault_app;
 
 -- migrate:down
+DROP FUNCTION lock_tags(uuid, uuid);
 DROP FUNCTION lock_tag(uuid, bigint);
 DROP FUNCTION lock_topic(uuid, bigint);
 CREATE OR REPLACE FUNCTION stale_tokens(in_version integer, in_after uuid, in_limit integer) RETURNS TABLE (user_id uuid, document_id uuid)

@@ -45,6 +45,9 @@ type Counts struct {
 // where @tokens are the keys of [Features].
 type Learned struct {
 	Topics map[string]Counts
+	// Folder counts, by topic id, the documents in the document's folder to
+	// which a person gave a topic.
+	Folder map[string]int
 }
 
 // Features returns the tokens by which a document is learned, each with its
@@ -188,7 +191,7 @@ func (l *Learned) Apply(changes []Change) {
 // Restrict returns what was learned of these features alone: what the two
 // queries of [Learned] read for a document.
 func (l Learned) Restrict(features map[string]int) Learned {
-	r := Learned{Topics: make(map[string]Counts, len(l.Topics))}
+	r := Learned{Topics: make(map[string]Counts, len(l.Topics)), Folder: l.Folder}
 	for id, c := range l.Topics {
 		tokens := map[string]int{}
 		for token := range features {
@@ -213,6 +216,28 @@ const (
 	missing        = -0.8 // what speaks against, for a token that no document of the topic has
 	strongest      = 3.3  // at most this much speaks for, however rare the token is elsewhere
 )
+
+// What a folder says: its log odds for a topic that all documents in it have, and
+// how many documents of no topic are added, so that one or two say little. Two
+// documents of a kind in a folder are less than words that speak for a topic,
+// ten are enough where no word speaks for any.
+const (
+	folderOdds  = 7.0
+	folderDoubt = 3.0
+)
+
+// inFolder is what the documents in the same folder speak for each topic.
+func (l Learned) inFolder() map[string]float64 {
+	sum := folderDoubt
+	for _, n := range l.Folder {
+		sum += float64(n)
+	}
+	odds := make(map[string]float64, len(l.Folder))
+	for topic, n := range l.Folder {
+		odds[topic] = folderOdds * float64(n) / sum
+	}
+	return odds
+}
 
 // match is how well a document fits what was learned of a topic.
 type match struct {

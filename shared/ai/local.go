@@ -79,11 +79,12 @@ func topics(text string, request Request) []Suggestion {
 			takeover = m.mean
 		}
 	}
+	folder := request.Learned.inFolder()
 	candidates := make([]candidate, 0, len(request.Topics))
 	for _, topic := range request.Topics {
-		c := candidate{topic: topic}
+		c := candidate{topic: topic, odds: folder[topic.ID]}
 		if topic.Starter == Other {
-			c.odds = nothing
+			c.odds += nothing
 		}
 		f := r.known[topic.Starter]
 		if topic.Name != "" && topic.Starter == "" {

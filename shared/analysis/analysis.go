@@ -235,7 +235,7 @@ func (a *Analyst) suggest(ctx context.Context, actor database.Actor, u *keys.Use
 	if err != nil {
 		return nil, err
 	}
-	learned, err := a.learner.Recall(ctx, actor, u, text.Text, text.Language)
+	learned, err := a.learner.Recall(ctx, actor, u, c.document, text.Text, text.Language)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,8 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.NotFound, "There is no such topic.")
 	case "DV428":
 		return fault.New(fault.NotFound, "There is no such tag.")
+	case "DV429":
+		return fault.New(fault.ValidationFailed, "There is no such tag to merge into. Choose one of yours.")
 	case "23503": // of two at once one deleted what the other named
 		return fault.New(fault.Unavailable, "Two changes met. Try again.").Because(serverError(e))
 	case "23505":

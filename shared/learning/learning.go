@@ -1,5 +1,6 @@
 // Package learning keeps what the local classifier learns from a user's
-// corrections: counts of keyed tokens by topic.
+// corrections: counts of keyed tokens by topic. The folders in which a person
+// puts documents teach as well.
 //
 // It promises that a document counts for at most one topic, the one a person
 // gave it: documents.learned_topic_id says which, and moves in the same
@@ -124,10 +125,30 @@ func Replace(b *database.Batch, u *keys.User, document id.ID, oldText, oldLangua
 	move(b, document, features(u, newText, newLanguage), false)
 }
 
-// Recall reads what was learned about the tokens of a text.
-func (l *Learner) Recall(ctx context.Context, actor database.Actor, u *keys.User, text, language string) (ai.Learned, error) {
+// filed is how many documents of a folder are looked at: the newest.
+const filed = 1000
+
+// Recall reads what was learned about the tokens of a document's text, and what
+// a person said of the documents beside it in its folder: which is in no counts,
+// so that a document that is moved counts in its new folder at once.
+func (l *Learner) Recall(ctx context.Context, actor database.Actor, u *keys.User, document id.ID, text, language string) (ai.Learned, error) {
 	learned := ai.Learned{Topics: map[string]ai.Counts{}}
 	err := l.vault.DB().Do(ctx, actor, func(b *database.Batch) {
+		b.Each(`SELECT f.topic_id, count(*) FROM (
+		          SELECT d.topic_id FROM documents d
+		           WHERE d.user_id = app_user() AND d.folder_id = (SELECT folder_id FROM documents WHERE id = @id AND user_id = app_user())
+		             AND d.id <> @id AND d.topic_source = 'user' AND d.topic_id IS NOT NULL AND d.status IN `+vault.Shown+`
+		           ORDER BY d.created_at DESC LIMIT @filed) f GROUP BY f.topic_id`, database.Args{"id": document, "filed": filed},
+			func(scan func(...any) error) error {
+				var topic id.ID
+				var n int
+				err := scan(&topic, &n)
+				if learned.Folder == nil {
+					learned.Folder = map[string]int{}
+				}
+				learned.Folder[topic.String()] = n
+				return err
+			})
 		b.Each(`SELECT topic_id, documents, size FROM classifier_topics WHERE user_id = app_user() AND documents > 0`, nil,
 			func(scan func(...any) error) error {
 				var topic id.ID

@@ -325,7 +325,7 @@ func TestRecallIsWhatLearnSays(t *testing.T) {
 	}
 	correct(papers[0], letter(0), "Pottery", "Clay")
 	asked := string(letter(9)) + string(other(9)) + "and a word that nobody knows"
-	got, err := learner.Recall(t.Context(), actor, own, asked, "en")
+	got, err := learner.Recall(t.Context(), actor, own, id.New(), asked, "en")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"docuvault/shared/audit"
 	"docuvault/shared/chain"
 	"docuvault/shared/database"
+	"docuvault/shared/feed"
 	"docuvault/shared/id"
 	"docuvault/shared/letter"
 	"docuvault/shared/quota"
@@ -131,6 +132,7 @@ func (r *Reconciler) recountAfter(ctx context.Context, after id.ID, report *Repo
 			// Deleted folders stay until the last document of the trash that was in them.
 			b.Exec(`SELECT lock_folders(true), drop_folders() FROM users
 			         WHERE id = app_user() AND EXISTS (SELECT FROM folders WHERE user_id = app_user() AND deleted_at IS NOT NULL)`, nil)
+			b.Exec(feed.Forget, database.Args{"retention": feed.Retention})
 			b.Exec(`DELETE FROM idempotency WHERE user_id = app_user() AND created_at < clock_timestamp() - interval '24 hours'`, nil)
 			b.Exec(`DELETE FROM mails WHERE user_id = app_user() AND created_at < clock_timestamp() - @keep::interval`, database.Args{"keep": letter.Keep})
 			b.Exec(quota.Lock, nil)

@@ -78,7 +78,7 @@ func (s *Tags) List(ctx context.Context, actor database.Actor) ([]Tag, error) {
 			rows = append(rows, r)
 			return scan(r.fields()...)
 		})
-		b.Each(Counts, nil, func(scan func(...any) error) error {
+		b.Each(vault.TagCounts, nil, func(scan func(...any) error) error {
 			var tag id.ID
 			var n int64
 			err := scan(&tag, &n)
@@ -102,11 +102,6 @@ func (s *Tags) List(ctx context.Context, actor database.Actor) ([]Tag, error) {
 	}
 	return all, nil
 }
-
-// Counts is the statement that counts shown documents by tag, from indexes
-// alone.
-const Counts = `SELECT x.tag_id, count(*) FROM document_tags x JOIN documents d ON d.id = x.document_id
-  WHERE x.user_id = app_user() AND d.user_id = app_user() AND d.status IN ` + vault.Shown + ` GROUP BY x.tag_id`
 
 // Rename gives a tag another name; its documents keep it, and are found by the
 // new name a little later. version is the one the client saw, nil for any. It
@@ -136,7 +131,8 @@ func (s *Tags) Rename(ctx context.Context, actor database.Actor, tag id.ID, vers
 const tagged = `d.id IN (SELECT x.document_id FROM document_tags x WHERE x.tag_id = @id AND x.user_id = app_user())`
 
 // Merge gives all documents of a tag another one instead, and deletes the tag.
-// It returns fault.NotFound, and fault.ValidationFailed for a tag into itself.
+// It returns fault.NotFound, and fault.ValidationFailed for a tag into itself or
+// into one that is not there.
 func (s *Tags) Merge(ctx context.Context, actor database.Actor, tag, into id.ID) (Tag, error) {
 	if tag == into {
 		return Tag{}, fault.New(fault.ValidationFailed, "A tag cannot be merged into itself.")
@@ -149,8 +145,7 @@ func (s *Tags) Merge(ctx context.Context, actor database.Actor, tag, into id.ID)
 	entry := audit.Entry{Action: audit.TagMerged, Target: tag, Metadata: map[string]any{"into": into}}
 	return s.write(ctx, actor, u, into, "merge tags", func(b *database.Batch) {
 		lockTagged(b, args)
-		// Both in one order, so that a merge the other way waits.
-		b.Exec(`SELECT lock_tag(least(@id::uuid, @into::uuid), NULL), lock_tag(greatest(@id::uuid, @into::uuid), NULL)`, args)
+		b.Exec(`SELECT lock_tags(@id, @into)`, args)
 		b.Exec(vault.Lag(tagged), args)
 		b.Exec(touchTagged, args)
 		b.Exec(`INSERT INTO document_tags (document_id, tag_id, user_id)

@@ -28,6 +28,7 @@ type Filter struct {
 	Topic    string   // a name
 	Tag      string   // a name
 	Folder   id.ID
+	Unfiled  bool   // only those in no folder
 	Match    *Match // nil: all
 	Sort     string // one of Sorts; "" is "-created_at"
 	Limit    int    // 1 to MaxPage; 0 is DefaultPage
@@ -68,6 +69,7 @@ var orders = map[string]order{
 	"size":          {"d.size", "bigint"},
 	"document_date": {"CASE WHEN d.document_date IS NULL THEN '-infinity'::date ELSE d.document_date END", "date"},
 	"trashed_at":    {"CASE WHEN d.trashed_at IS NULL THEN d.created_at ELSE d.trashed_at END", "timestamptz"},
+	byName:          {}, // sealed, so that PostgreSQL cannot: see listByName
 }
 
 // Sorts are the values that Filter.Sort takes; "-" in front is descending.
@@ -148,6 +150,9 @@ func (v *Vault) List(ctx context.Context, actor database.Actor, f Filter) (Page,
 	if ok, err := v.resolve(ctx, actor, u, &f); err != nil || !ok {
 		return Page{Items: []Document{}}, err
 	}
+	if strings.TrimPrefix(f.Sort, "-") == byName {
+		return v.listByName(ctx, actor, u, f, at)
+	}
 	l := listing{Page: Page{Items: []Document{}}, filter: f}
 	// At first about as many as a page has, then more.
 	for tried, chunk := 0, 2*(f.Limit+1); ; chunk = min(4*chunk, maxTried-tried) {
@@ -196,10 +201,8 @@ func (v *Vault) resolve(ctx context.Context, actor database.Actor, u *keys.User,
 	return hasTopic && hasTag, nil
 }
 
-// sql is the statement for what comes after a place (nil: from the beginning):
-// up to a page's documents and one more. Each row has its place, whether it
-// matches, and whether it is the last one of chunk that were tried.
-func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
+// conditions are what the documents d of a list fulfil, besides a match.
+func (f Filter) conditions() (where []string, args database.Args) {
 	statuses := []string{string(Stored), string(Processing), string(Ready), string(Failed)}
 	if len(f.Statuses) > 0 {
 		statuses = nil
@@ -207,8 +210,8 @@ func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
 	for _, s := range f.Statuses {
 		statuses = append(statuses, string(s))
 	}
-	where := []string{"d.user_id = app_user()", "d.status = ANY (@statuses::text[])", "d.status <> 'purging'"}
-	args := database.Args{"statuses": statuses, "limit": f.Limit + 1, "chunk": chunk}
+	where = []string{"d.user_id = app_user()", "d.status = ANY (@statuses::text[])", "d.status <> 'purging'"}
+	args = database.Args{"statuses": statuses}
 	if !f.topic.IsNil() {
 		where = append(where, "d.topic_id = @topic")
 		args["topic"] = f.topic
@@ -221,6 +224,18 @@ func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
 		where = append(where, "d.folder_id = @folder")
 		args["folder"] = f.Folder
 	}
+	if f.Unfiled {
+		where = append(where, "d.folder_id IS NULL")
+	}
+	return where, args
+}
+
+// sql is the statement for what comes after a place (nil: from the beginning):
+// up to a page's documents and one more. Each row has its place, whether it
+// matches, and whether it is the last one of chunk that were tried.
+func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
+	where, args := f.conditions()
+	args["limit"], args["chunk"] = f.Limit+1, chunk
 	name, descending := strings.CutPrefix(f.Sort, "-")
 	if name == "trashed_at" && !slices.Contains(f.Statuses, Trashed) {
 		name = "created_at" // which it is outside the trash, and has an index there

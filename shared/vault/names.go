@@ -199,16 +199,24 @@ func SealTags(u *keys.User, tags []string) (TagSet, error) {
 	return set, nil
 }
 
-// Replace adds the statements that make the set the document's tags, if that
-// document is there.
-func (t TagSet) Replace(b *database.Batch, document id.ID) {
-	ids, keyList, sealed := columnsOf(t.names)
-	args := database.Args{"document": document, "ids": ids, "keys": keyList, "names": sealed}
+// Ensure adds the statement that makes those tags that there are none of by
+// that name.
+func (t TagSet) Ensure(b *database.Batch) { t.ensure(b, `true`, database.Args{}) }
+
+func (t TagSet) ensure(b *database.Batch, where string, args database.Args) {
+	args["ids"], args["keys"], args["names"] = columnsOf(t.names)
 	b.Exec(`INSERT INTO tags (id, user_id, name_key, name_sealed)
 	        SELECT n.id, app_user(), n.key, n.name
 	          FROM unnest(@ids::uuid[], @keys::bytea[], @names::bytea[]) WITH ORDINALITY n(id, key, name, place)
-	         WHERE EXISTS (SELECT FROM documents WHERE id = @document) ORDER BY n.place
+	         WHERE `+where+` ORDER BY n.place
 	        ON CONFLICT (user_id, name_key) DO NOTHING`, args)
+}
+
+// Replace adds the statements that make the set the document's tags, if that
+// document is there.
+func (t TagSet) Replace(b *database.Batch, document id.ID) {
+	args := database.Args{"document": document}
+	t.ensure(b, `EXISTS (SELECT FROM documents WHERE id = @document)`, args)
 	b.Exec(`DELETE FROM document_tags WHERE document_id = @document AND user_id = app_user()
 	         AND tag_id NOT IN (SELECT id FROM tags WHERE user_id = app_user() AND name_key = ANY (@keys::bytea[]))`, args)
 	b.Exec(`INSERT INTO document_tags (document_id, tag_id, user_id)

@@ -185,7 +185,9 @@ func (v *Vault) moveAll(ctx context.Context, actor database.Actor, documents []i
 		if t.action == audit.DocumentRestored {
 			b.Exec(`SELECT lock_folders(true)`, nil)
 		}
-		lockAll(b, documents)
+		if len(documents) > 1 {
+			b.Exec(lockDocuments, args)
+		}
 		b.Each(`WITH changed AS (UPDATE documents SET `+t.set+`
 		          WHERE id = ANY (@ids::uuid[]) AND user_id = app_user() AND `+t.from+` RETURNING id)
 		        SELECT changed.id, `+audit.CallEach+` FROM changed`, entry.Into(ctx, actor, args), func(scan func(...any) error) error {
@@ -218,13 +220,8 @@ func notIn(status Status) error {
 	return fault.Newf(fault.WrongState, "The document is %s, so this cannot be done now.", status).With("document_status", status)
 }
 
-// lockAll adds the statement that locks documents in the order of their ids, in
-// which all that lock several do.
-func lockAll(b *database.Batch, documents []id.ID) {
-	if len(documents) > 1 {
-		b.Exec(`SELECT FROM documents WHERE id = ANY (@ids::uuid[]) AND user_id = app_user() ORDER BY id FOR UPDATE`, database.Args{"ids": documents})
-	}
-}
+// lockDocuments locks @ids in the order in which all that lock several do.
+const lockDocuments = `SELECT FROM documents WHERE id = ANY (@ids::uuid[]) AND user_id = app_user() ORDER BY id FOR UPDATE`
 
 func readStatuses(b *database.Batch, documents []id.ID, into map[id.ID]Status) {
 	b.Each(`SELECT id, status FROM documents WHERE id = ANY (@ids::uuid[]) AND user_id = app_user()`, database.Args{"ids": documents},

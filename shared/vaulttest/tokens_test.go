@@ -21,10 +21,12 @@ import (
 // down here once more, so that a scope that an operation gets by mistake is
 // seen.
 var (
-	reads = []string{"documents-list", "documents-get", "documents-text", "documents-download", "search-query"}
-	adds  = []string{"uploads-begin", "uploads-parts", "uploads-listparts", "uploads-complete", "uploads-abort"}
-	other = []string{"documents-delete", "documents-patch", "documents-restore", "documents-reprocess", "trash-empty"}
-	may   = map[string][]string{"read": reads, "upload": adds, "write": slices.Concat(reads, adds, other)}
+	reads = []string{"documents-list", "documents-get", "documents-text", "documents-download", "documents-summary", "search-query", "changes-list",
+		"folders-list", "topics-list", "tags-list"}
+	adds  = []string{"uploads-begin", "uploads-batch", "uploads-parts", "uploads-listparts", "uploads-complete", "uploads-abort"}
+	other = []string{"documents-delete", "documents-patch", "documents-restore", "documents-reprocess", "documents-bulk", "trash-empty",
+		"folders-create", "folders-patch", "folders-delete", "topics-create", "topics-patch", "topics-delete", "tags-patch", "tags-merge", "tags-delete"}
+	may = map[string][]string{"read": reads, "upload": adds, "write": slices.Concat(reads, adds, other)}
 )
 
 // apiToken makes an API token.

@@ -51,7 +51,7 @@ var gates = []struct {
 	{
 		what:    "text analysis",
 		modules: []string{"github.com/blevesearch"},
-		through: []string{"shared/lexeme", "shared/search", "shared/analysis", "shared/learning", "shared/ai"},
+		through: []string{"shared/lexeme", "shared/search", "shared/analysis", "shared/learning", "shared/ai", "shared/upload/uploadindex"},
 	},
 	{
 		what:    "sending mail",

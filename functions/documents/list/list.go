@@ -32,8 +32,9 @@ type Input struct {
 	Topic    string   `query:"topic" maxLength:"100"`
 	Tag      string   `query:"tag" maxLength:"100"`
 	FolderID id.ID    `query:"folder_id" format:"uuid"`
+	Unfiled  bool     `query:"unfiled" doc:"Only documents that are in no folder."`
 	Q        string   `query:"q" maxLength:"500" doc:"A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that."`
-	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date,trashed_at,-trashed_at" default:"-created_at"`
+	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date,trashed_at,-trashed_at,name,-name" default:"-created_at" doc:"By name: the title, or the file name without one; up to 5,000 documents, so within a folder."`
 }
 
 // Output is the page.
@@ -52,7 +53,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
-		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
+		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Unfiled: in.Unfiled, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
 		for _, s := range in.Status {
 			f.Statuses = append(f.Statuses, vault.Status(s))
 		}

@@ -152,7 +152,7 @@ func TestCursorsAndParametersThatAreWrong(t *testing.T) {
 	} {
 		u.Call(t, http.MethodGet, "/v1/documents?"+query.Encode(), nil).Problem(t, fault.CursorInvalid)
 	}
-	for _, query := range []string{"limit=0", "limit=201", "limit=x", "sort=name", "sort=id", "status=gone", "folder_id=x", "sort=size%3Bdrop"} {
+	for _, query := range []string{"limit=0", "limit=201", "limit=x", "sort=title", "sort=id", "status=gone", "folder_id=x", "sort=size%3Bdrop"} {
 		u.Call(t, http.MethodGet, "/v1/documents?"+query, nil).Problem(t, fault.ValidationFailed)
 	}
 	if p := list(t, u, url.Values{"limit": {"200"}}); len(p.Items) != 3 {

@@ -9,14 +9,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
-	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
-	"docuvault/shared/id"
-	"docuvault/shared/keys"
-	"docuvault/shared/search"
 	"docuvault/shared/upload"
-	"docuvault/shared/vault"
+	"docuvault/shared/upload/uploadindex"
 )
 
 // Function is POST /v1/uploads. The same bytes while they are pending answer
@@ -51,7 +47,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
 		in.Body.Blind = auth.Blind(ctx)
-		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx), index)
+		begun, err := uploads.Begin(ctx, auth.Actor(ctx), in.Body, hosthttp.PublicURL(ctx), uploadindex.Add)
 		if err != nil {
 			return nil, err
 		}
@@ -61,11 +57,4 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		return out, nil
 	}, nil
-}
-
-// index makes the document found by what the client says about it.
-func index(b *database.Batch, u *keys.User, document id.ID, in upload.Request) {
-	search.IndexNew(b, u, document, search.Names{
-		Filename: new(vault.CleanFilename(in.Filename)), Title: &in.Title, Correspondent: &in.Correspondent, Tags: &in.Tags,
-	})
 }

@@ -147,6 +147,14 @@ func writeProblem(w interface{ Write([]byte) (int, error) }, p *Problem) {
 	_, _ = w.Write(out) // a client that hung up
 }
 
+// ProblemOf is the problem that an operation on many things puts into its answer
+// for one of them; its cause is for the log line.
+func ProblemOf(ctx context.Context, err error) *Problem {
+	p := toProblem(ctx, err)
+	p.RequestID = RequestID(ctx)
+	return p
+}
+
 // toProblem turns an error into a problem and notes the cause for the log line.
 func toProblem(ctx context.Context, err error) *Problem {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil && fault.CodeOf(err) == fault.Internal {
