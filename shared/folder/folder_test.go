@@ -137,7 +137,9 @@ func TestTwoMovesAtOnceMakeNoCycle(t *testing.T) {
 	t.Parallel()
 	w := vaulttest.New(t, nil)
 	u := w.User(t)
+	// Each goes into a folder that is in the other: the locks of their rows do not meet.
 	x, y := create(t, u, "X", id.Nil), create(t, u, "Y", id.Nil)
+	inX, inY := create(t, u, "in X", x.ID), create(t, u, "in Y", y.ID)
 	tx, err := w.DB.AsSuper(t).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -145,18 +147,18 @@ func TestTwoMovesAtOnceMakeNoCycle(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `SELECT set_config('app.user_id', $1, true)`, u.ID.String()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), `UPDATE folders SET parent_id = $1 WHERE id = $2`, y.ID.String(), x.ID.String()); err != nil {
+	if _, err := tx.Exec(t.Context(), `UPDATE folders SET parent_id = $1 WHERE id = $2`, inY.ID.String(), x.ID.String()); err != nil {
 		t.Fatal(err)
 	}
 	answer := make(chan hosttest.Answer)
-	go func() { answer <- u.Call(t, http.MethodPatch, path(y.ID), map[string]any{"parent_id": x.ID}) }()
+	go func() { answer <- u.Call(t, http.MethodPatch, path(y.ID), map[string]any{"parent_id": inX.ID}) }()
 	w.Blocked(t)
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	(<-answer).Problem(t, fault.FolderCycle)
-	if n := len(tree(t, u)); n != 2 {
-		t.Errorf("%d folders are reached from the top, want 2", n)
+	if n := len(tree(t, u)); n != 4 {
+		t.Errorf("%d folders are reached from the top, want 4", n)
 	}
 }
 

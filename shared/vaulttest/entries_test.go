@@ -188,6 +188,9 @@ var entries = map[string]entry{
 		s.u.Call(s.t, http.MethodDelete, path, nil).JSON(s.t, http.StatusNoContent, nil)
 		return s.send(http.MethodPost, path+"/restore", nil)
 	}, status: http.StatusOK, wants: []string{"user document.restored"}, once: true},
+	"documents-bulk": {call: func(s *scene) func() hosttest.Answer {
+		return s.send(http.MethodPost, "/v1/documents/bulk", map[string]any{"ids": []any{s.stored().ID}, "action": "trash"})
+	}, status: http.StatusOK, wants: []string{"user document.trashed"}, once: true},
 	"trash-empty": {call: func(s *scene) func() hosttest.Answer {
 		s.u.Call(s.t, http.MethodDelete, "/v1/documents/"+s.stored().ID.String(), nil).JSON(s.t, http.StatusNoContent, nil)
 		return s.send(http.MethodDelete, "/v1/trash", nil)
@@ -237,6 +240,9 @@ var entries = map[string]entry{
 		return s.send(http.MethodPost, "/v1/me/totp/recovery-codes", nil)
 	}, status: http.StatusCreated, wants: []string{"user totp.recovery_codes_made"}},
 
+	"uploads-batch": {call: func(s *scene) func() hosttest.Answer {
+		return s.send(http.MethodPost, "/v1/uploads/batch", map[string]any{"uploads": []any{vaulttest.Announce("x.txt", "text/plain", vaulttest.Unique(s.t, 75))}})
+	}, status: http.StatusOK, wants: []string{"user upload.begun"}, once: true},
 	"uploads-begin": {call: func(s *scene) func() hosttest.Answer {
 		return s.send(http.MethodPost, "/v1/uploads", vaulttest.Announce("x.txt", "text/plain", vaulttest.Unique(s.t, 70)))
 	}, status: http.StatusCreated, wants: []string{"user upload.begun"}, once: true},
