@@ -48,9 +48,10 @@ test('a list of 100,000 papers stays small in the document and follows the scrol
     expect(await list.getByRole('listitem').count()).toBeLessThan(60)
   }
   await expect(page.getByRole('link', { name: `paper ${all - 1}.pdf` })).toBeVisible()
-  // A task of 50 ms is long; this is a machine that others use too.
+  // 20 to 100 ms on a quiet machine; this one may have other work. With all rows
+  // in the document it would be many seconds.
   const longest = await page.evaluate(() => Math.max(0, ...(window as unknown as { tasks: number[] }).tasks))
-  expect(longest).toBeLessThan(400)
+  expect(longest).toBeLessThan(1000)
   await list.getByRole('link').last().focus()
   await page.keyboard.press('Home')
   await expect(page.getByRole('link', { name: 'paper 0.pdf', exact: true })).toBeFocused()

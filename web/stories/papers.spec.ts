@@ -43,7 +43,7 @@ test('a paper goes in, is read, gets a topic accepted by one key, is edited, tra
   await page.getByLabel('From or to').fill('Miller & Sons')
   await page.keyboard.press('Tab')
   await expect(page.getByText('Saved.').first()).toBeVisible()
-  await page.waitForLoadState('networkidle')
+  await expect(page.getByRole('form', { name: 'Details' })).toHaveAttribute('aria-busy', 'false')
   await expect(page.getByText('Amount due 1,234.56 EUR')).toBeVisible()
   await page.reload()
   await expect(page.getByLabel('Title')).toHaveValue('April, from Miller')
@@ -73,6 +73,7 @@ test('a paper goes in, is read, gets a topic accepted by one key, is edited, tra
 
 test('folders and files are dropped anywhere, duplicates are explained', async ({ page }) => {
   await register(page)
+  await expect(page.getByRole('heading', { name: 'Drop your papers here' })).toBeVisible()
   const transfer = await page.evaluateHandle(() => {
     const data = new DataTransfer()
     data.items.add(new File(['one paper'], 'one.txt', { type: 'text/plain' }))

@@ -26,3 +26,11 @@ export function refreshAccount(): Promise<void> {
   })()
   return reading
 }
+
+/** Milliseconds after a deletion at which its room may be free: the vault deletes a moment later. */
+const afterDeletion = [0, 1000, 3000, 8000]
+
+/** Follows the room that a deletion gives back. */
+export function followDeletion() {
+  for (const wait of afterDeletion) setTimeout(() => void refreshAccount(), wait)
+}

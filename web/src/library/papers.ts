@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { api, ok } from '@/api/client'
 import type { components } from '@/api/schema'
-import { refreshAccount } from '@/composables/account'
+import { followDeletion } from '@/composables/account'
 
 export type Paper = components['schemas']['VaultDocument']
 export type Changes = components['schemas']['VaultChanges']
@@ -85,7 +85,7 @@ export const usePapers = defineStore('papers', () => {
   async function destroy(id: string) {
     await ok(api.DELETE('/v1/documents/{id}', { params: { path: { id }, query: { permanent: true } } }))
     forget(id)
-    void refreshAccount()
+    followDeletion()
   }
 
   async function reprocess(id: string) {
