@@ -325,6 +325,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed since a cursor
+         * @description Instead of asking for each document. Ask without since first, then read everything, then follow next_cursor: nothing is missed. Ask every 2 seconds while moving is true, else every 30. After 409 cursor_expired begin again. What is used of the quota changes with documents alone; a quota is told when its limit changes.
+         */
+        get: operations["changes-list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/documents": {
         parameters: {
             query?: never;
@@ -337,6 +357,46 @@ export interface paths {
          * @description Without status: all but the trash and uploads that are not complete.
          */
         get: operations["documents-list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/documents/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do one thing to many documents
+         * @description Answers with a result for each document, in the order of ids: another user's is not_found. All that can be done is done in one transaction. An id that is there twice counts once.
+         */
+        post: operations["documents-bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/documents/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count documents
+         * @description By status, folder, topic, tag and year.
+         */
+        get: operations["documents-summary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -884,6 +944,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/uploads/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin many uploads
+         * @description For big folders. Answers with the result of each in order: the status that POST /v1/uploads would have answered, with document and upload, or with the problem. After an outage the rest is not tried: begin it again. The quota is exact: what has no room is refused, what comes after it and has room is not.
+         */
+        post: operations["uploads-batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/uploads/{id}": {
         parameters: {
             query?: never;
@@ -1393,6 +1473,58 @@ export interface components {
             /** Format: int64 */
             number: number;
         };
+        DocumentsBulkInputBody: {
+            /** @enum {string} */
+            action: "move" | "topic" | "add_tags" | "remove_tags" | "trash" | "restore" | "purge" | "reprocess";
+            /**
+             * Format: uuid
+             * @description For move; absent: into no folder.
+             */
+            folder_id?: string;
+            ids: string[];
+            /** @description For add_tags and remove_tags: one at least. */
+            tags?: string[];
+            /** @description For topic: made when there is none of that name; absent: no topic. The analysis learns from it a moment later. */
+            topic?: string;
+        };
+        DocumentsBulkOutputBody: {
+            items: components["schemas"]["DocumentsBulkResult"][];
+        };
+        DocumentsBulkResult: {
+            /** @description Why not: not_found, wrong_state, limit_reached. */
+            code?: string;
+            detail?: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Done, or so already. */
+            ok: boolean;
+            /** @description That it has now. */
+            status?: string;
+        };
+        FeedChange: {
+            /**
+             * Format: uuid
+             * @description Of the thing; of a quota, its user's.
+             */
+            id: string;
+            /** @enum {string} */
+            kind: "document" | "folder" | "topic" | "tag" | "quota" | "alert";
+            /**
+             * @description What became of it: read it again, or forget it.
+             * @enum {string}
+             */
+            op: "created" | "changed" | "deleted";
+        };
+        FeedPage: {
+            /** @description In the order of their last change. */
+            items: components["schemas"]["FeedChange"][];
+            /** @description There is more already: ask again at once. */
+            more: boolean;
+            /** @description A document of yours is on its way, so that something will change soon: ask every 2 seconds, else every 30. */
+            moving: boolean;
+            /** @description The next since. */
+            next_cursor: string;
+        };
         FolderChanges: {
             /** @description 1 to 100 characters. */
             name?: string | null;
@@ -1717,6 +1849,22 @@ export interface components {
             /** Format: int64 */
             size: number;
         };
+        UploadsBatchInputBody: {
+            uploads: components["schemas"]["UploadRequest"][];
+        };
+        UploadsBatchOutputBody: {
+            items: components["schemas"]["UploadsBatchResult"][];
+        };
+        UploadsBatchResult: {
+            document?: components["schemas"]["VaultDocument"];
+            problem?: components["schemas"]["Problem"];
+            /**
+             * Format: int64
+             * @description 201, 200 for bytes that are pending already, or that of the problem.
+             */
+            status: number;
+            upload?: components["schemas"]["UploadInstructions"];
+        };
         UploadsCompleteOutputBody: {
             document: components["schemas"]["VaultDocument"];
         };
@@ -1747,6 +1895,12 @@ export interface components {
             title?: string | null;
             /** @description Made when there is none of that name. The analysis learns from it at once; null is a choice too, which it keeps. */
             topic?: string | null;
+        };
+        VaultCount: {
+            /** Format: int64 */
+            documents: number;
+            /** Format: uuid */
+            id: string;
         };
         VaultDocument: {
             /** @description The type the client announced. */
@@ -1844,12 +1998,47 @@ export interface components {
             source: string;
             value: string;
         };
+        VaultSummary: {
+            /**
+             * Format: int64
+             * @description Of those, together.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description All that are shown.
+             */
+            documents: number;
+            /** @description By folder; what is in folders below it is not counted. */
+            folders: components["schemas"]["VaultCount"][];
+            /** Format: int64 */
+            no_topic: number;
+            /** @description By status; one that no document has is absent. */
+            statuses: {
+                [key: string]: number;
+            };
+            tags: components["schemas"]["VaultCount"][];
+            topics: components["schemas"]["VaultCount"][];
+            /**
+             * Format: int64
+             * @description In no folder.
+             */
+            unfiled: number;
+            /** @description By the year of the date on the paper, or else of the upload (UTC); newest first. */
+            years: components["schemas"]["VaultYear"][];
+        };
         VaultText: {
             /** @description Where it comes from: pdf, text, html, csv, email; none when there is none. */
             source: string;
             text: string;
             /** @description True when the paper had more than the 4 MiB that are kept. */
             truncated: boolean;
+        };
+        VaultYear: {
+            /** Format: int64 */
+            documents: number;
+            /** Format: int64 */
+            year: number;
         };
         Violation: {
             /** @description Where: body.items[3].name, path.id, query.limit. */
@@ -2942,6 +3131,76 @@ export interface operations {
             };
         };
     };
+    "changes-list": {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the answer before; absent: only a cursor to begin with. */
+                since?: string;
+                /** @description Of changes that are looked at; several of one thing are told as one. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "documents-list": {
         parameters: {
             query?: {
@@ -2953,9 +3212,12 @@ export interface operations {
                 topic?: string;
                 tag?: string;
                 folder_id?: string;
+                /** @description Only documents that are in no folder. */
+                unfiled?: boolean;
                 /** @description A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that. */
                 q?: string;
-                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "size" | "-size" | "document_date" | "-document_date" | "trashed_at" | "-trashed_at";
+                /** @description By name: the title, or the file name without one; up to 5,000 documents, so within a folder. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "size" | "-size" | "document_date" | "-document_date" | "trashed_at" | "-trashed_at" | "name" | "-name";
             };
             header?: never;
             path?: never;
@@ -2992,6 +3254,113 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents-bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DocumentsBulkInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentsBulkOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents-summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultSummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5331,6 +5700,66 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadsBatchInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadsBatchOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,6 +9,7 @@ export type Sort = NonNullable<NonNullable<operations['documents-list']['paramet
 export interface Filter {
   status: Status[]
   topic: string
+  folder: string
   sort: Sort
 }
 
@@ -43,9 +44,9 @@ export function usePaperList(filter: MaybeRefOrGetter<Filter>) {
     pending.value = true
     problem.value = undefined
     try {
-      const { status, topic, sort } = toValue(filter)
+      const { status, topic, folder, sort } = toValue(filter)
       const limit = ids.value.length === 0 ? firstPage : nextPage
-      const query = { sort, limit, ...(status.length > 0 && { status }), ...(topic && { topic }), ...(cursor && { cursor }) }
+      const query = { sort, limit, ...(status.length > 0 && { status }), ...(topic && { topic }), ...(folder && { folder_id: folder }), ...(cursor && { cursor }) }
       const page = await ok(api.GET('/v1/documents', { params: { query } }))
       if (mine !== turn) return
       const have = new Set(ids.value)
@@ -71,8 +72,12 @@ export function usePaperList(filter: MaybeRefOrGetter<Filter>) {
   }
 
   const matches = (paper: Paper) => {
-    const { status, topic } = toValue(filter)
-    return (status.length > 0 ? status : outsideTheTrash).includes(paper.status) && (!topic || paper.topic === topic)
+    const { status, topic, folder } = toValue(filter)
+    return (
+      (status.length > 0 ? status : outsideTheTrash).includes(paper.status) &&
+      (!topic || paper.topic === topic) &&
+      (!folder || paper.folder_id === folder)
+    )
   }
 
   /** The rows that are (still) of this list. */

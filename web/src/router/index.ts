@@ -17,6 +17,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/register', component: () => import('@/views/RegisterView.vue'), meta: { public: true, bare: true } },
   { path: '/library', component: () => import('@/views/LibraryView.vue'), props: { trash: false } },
   { path: '/trash', component: () => import('@/views/LibraryView.vue'), props: { trash: true } },
+  { path: '/folders/:folder', component: () => import('@/views/LibraryView.vue'), props: true },
   { path: '/documents/:id', component: () => import('@/views/PaperView.vue'), props: true },
   { path: '/search', component: () => import('@/views/SearchView.vue') },
   { path: '/settings/:part?', component: () => import('@/views/SettingsView.vue'), props: true },

@@ -4,6 +4,7 @@ import { api, isCode, ok } from '@/api/client'
 import { asProblem, Problem } from '@/api/problem'
 import type { components } from '@/api/schema'
 import { refreshAccount } from '@/composables/account'
+import { useFolders } from '@/library/folders'
 import { usePapers, type Paper } from '@/library/papers'
 import type { Picked } from './pick'
 import { makeSpeed } from './speed'
@@ -30,6 +31,8 @@ export interface Upload {
   key: number
   name: string
   path: string
+  /** The folder that was open when it was added; empty for none. */
+  folder: string
   size: number
   state: State
   paused: boolean
@@ -54,6 +57,7 @@ let last = 0
 export const useUploads = defineStore('uploads', () => {
   const list = shallowReactive<Upload[]>([])
   const shown = ref(false)
+  const folder = ref('')
   const perSecond = ref(0)
   const files = new Map<number, File>()
   const speed = makeSpeed()
@@ -72,6 +76,7 @@ export const useUploads = defineStore('uploads', () => {
     const upload = reactive<Upload>({
       key: ++last,
       path: '',
+      folder: '',
       paused: false,
       read: 0,
       sent: 0,
@@ -91,7 +96,7 @@ export const useUploads = defineStore('uploads', () => {
       // An open upload of the same name and size is this one, most likely: the hash decides.
       const open = list.findIndex((u) => u.state === 'open' && u.name === file.name.normalize('NFC') && u.size === file.size)
       if (open >= 0) list.splice(open, 1)
-      const upload = make({ name: file.name, path, size: file.size, state: 'waiting' })
+      const upload = make({ name: file.name, path, folder: folder.value, size: file.size, state: 'waiting' })
       files.set(upload.key, file)
     }
     void work()
@@ -165,6 +170,7 @@ export const useUploads = defineStore('uploads', () => {
           sha256: upload.sha256,
           original_modified_at: new Date(file.lastModified).toISOString(),
           ...(upload.path && { path: upload.path }),
+          ...(upload.folder && { folder_id: upload.folder }),
           ...(upload.allowDuplicate && { allow_duplicate: true }),
         },
       }),
@@ -187,6 +193,7 @@ export const useUploads = defineStore('uploads', () => {
     upload.state = 'done'
     files.delete(upload.key)
     papers.add(paper)
+    if (upload.path || upload.folder) void useFolders().load().catch(() => undefined)
     void refreshAccount()
     void work()
   }
@@ -292,6 +299,7 @@ export const useUploads = defineStore('uploads', () => {
   return {
     list,
     shown,
+    folder,
     going,
     total,
     sent,
