@@ -63,6 +63,7 @@ func TestThePageIsServedAtItsOwnPathsOnly(t *testing.T) {
 		"/login":                     200,
 		"/library":                   200,
 		"/documents/0199-a":          200,
+		"/folders/0199-a":            200,
 		"/documents/0199-a/more":     200,
 		"/favicon.svg":               200,
 		"/assets/index-a1b2c3.js":    200,
