@@ -17,17 +17,12 @@ export interface Filter {
 const firstPage = 60
 const nextPage = 200
 
-/** Milliseconds between looks while something moves, and while nothing does. */
-const soon = 2000
-const seldom = 30_000
-
-const everything: Status[] = ['pending', 'stored', 'processing', 'ready', 'failed', 'trashed']
 const outsideTheTrash: Status[] = ['stored', 'processing', 'ready', 'failed']
 
 /**
  * A list of papers that is read page by page as it is scrolled, by keyset: a
- * page costs the same at the end of 100,000 rows as at the beginning. While
- * papers move, it asks every 2 seconds for what changed last.
+ * page costs the same at the end of 100,000 rows as at the beginning. What
+ * changes meanwhile comes by src/library/live.ts.
  */
 export function usePaperList(filter: MaybeRefOrGetter<Filter>) {
   const papers = usePapers()
@@ -99,40 +94,9 @@ export function usePaperList(filter: MaybeRefOrGetter<Filter>) {
     ids.value = [...ids.value, ...added.map((p) => p.id)].sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0))
   }
 
-  /** Looks at what changed last. */
-  async function look() {
-    const mine = turn
-    try {
-      const query = { limit: 100, sort: '-updated_at' as const, status: everything }
-      const { items } = await ok(api.GET('/v1/documents', { params: { query } }))
-      if (mine !== turn) return
-      merge(items.map((item) => papers.put(item)))
-    } catch {
-      // the next look tries again
-    }
-  }
-
-  let timer: ReturnType<typeof setTimeout> | undefined
-  function wait() {
-    clearTimeout(timer)
-    timer = setTimeout(
-      async () => {
-        if (document.visibilityState === 'visible') await look()
-        wait()
-      },
-      papers.anyMoving ? soon : seldom,
-    )
-  }
-  const wake = () => {
-    if (document.visibilityState === 'visible') void look()
-  }
-  watch(() => papers.anyMoving, wait, { immediate: true })
-  document.addEventListener('visibilitychange', wake)
-  // What this page itself uploads is there at once.
+  // What is uploaded, here or elsewhere, comes by itself.
   const unhear = papers.onAdded((paper) => !pending.value && merge([paper]))
   onScopeDispose(() => {
-    clearTimeout(timer)
-    document.removeEventListener('visibilitychange', wake)
     unhear()
     turn++
   })

@@ -45,13 +45,13 @@ export const usePapers = defineStore('papers', () => {
 
   const listeners = new Set<(paper: Paper) => void>()
 
-  /** Calls back for each paper that this page itself brought in; the answer ends it. */
+  /** Calls back for each paper that came or changed; the answer ends it. */
   function onAdded(listener: (paper: Paper) => void) {
     listeners.add(listener)
     return () => listeners.delete(listener)
   }
 
-  /** Takes a paper in that this page brought. */
+  /** Takes a paper in that lists may not have yet. */
   function add(paper: Paper) {
     put(paper)
     for (const each of listeners) each(paper)
@@ -93,7 +93,7 @@ export const usePapers = defineStore('papers', () => {
     await read(id)
   }
 
-  return { changes, anyMoving, get, put, add, onAdded, read, change, trash, restore, destroy, reprocess }
+  return { changes, anyMoving, get, put, add, forget, onAdded, read, change, trash, restore, destroy, reprocess }
 })
 
 /** Saves a paper's bytes as a file, straight from storage. */
