@@ -113,7 +113,7 @@ func TestThePolicyAllowsNothingUnsafe(t *testing.T) {
 				t.Errorf("%s: policy %q", name, policy)
 			}
 		}
-		for _, header := range []string{"X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"} {
+		for _, header := range []string{"X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy"} {
 			if res.Header.Get(header) == "" {
 				t.Errorf("%s has no %s", name, header)
 			}

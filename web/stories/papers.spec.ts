@@ -179,6 +179,7 @@ test('everything is reached by keyboard, and axe finds nothing in light and dark
   await expect(page.getByRole('heading', { name: 'Create your vault' })).toBeVisible()
   await check()
   await register(page)
+  await expect(page.getByRole('heading', { name: 'Drop your papers here' })).toBeVisible()
   await check()
   await choose(page, ...Array.from({ length: 12 }, (_, i) => text(`paper ${i}.txt`, `${invoice} ${i}`)))
   await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('12 papers added', { timeout: 30_000 })
