@@ -69,6 +69,7 @@ func TestThePageIsServedAtItsOwnPathsOnly(t *testing.T) {
 		"/assets/index-a1b2c3.js":    200,
 		"/assets/index-old.js":       418, // not the page in its place
 		"/assets/":                   418,
+		"/folders/invoice.pdf":       418,
 		"/documents/invoice.pdf":     418,
 		"/v1/documents":              418,
 		"/v1":                        418,

@@ -57,6 +57,8 @@ test('asks for the second factor when the account has one', async ({ page }) => 
 test('a revoked session ends at the sign-in, with a sentence, and goes on where it was', async ({ page }) => {
   const account = await register(page)
   await page.goto('/trash')
+  // The page has its token before the request beside it changes the cookie.
+  await expect(page.getByText('The trash is empty.')).toBeVisible()
   const token = await tokenOf(page, account)
   await page.request.delete('/v1/auth/sessions', { headers: { Authorization: `Bearer ${token}` } })
   // The cookie that the request above left is the other session's.
