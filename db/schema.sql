@@ -1219,13 +1219,14 @@ COMMENT ON COLUMN public.users.role IS 'written by docuvault_migrate alone (docu
 -- Name: login_lookup(text); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.login_lookup(in_email text) RETURNS TABLE(user_id uuid, phc text, disabled boolean)
+CREATE FUNCTION public.login_lookup(in_email text) RETURNS TABLE(user_id uuid, phc text, disabled boolean, verified boolean)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     BEGIN ATOMIC
  SELECT u.id,
      c.phc,
-     (u.disabled_at IS NOT NULL)
+     (u.disabled_at IS NOT NULL),
+     (u.email_verified_at IS NOT NULL)
     FROM (public.users u
       JOIN public.credentials c ON (((c.user_id = u.id) AND (c.kind = 'password'::text))))
    WHERE (u.email = login_lookup.in_email);

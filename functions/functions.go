@@ -22,6 +22,7 @@ import (
 	authrevoke "docuvault/functions/auth/revoke"
 	authrevokeothers "docuvault/functions/auth/revokeothers"
 	authsessions "docuvault/functions/auth/sessions"
+	authverify "docuvault/functions/auth/verify"
 	changeslist "docuvault/functions/changes/list"
 	documentsbulk "docuvault/functions/documents/bulk"
 	documentsdelete "docuvault/functions/documents/delete"
@@ -99,6 +100,7 @@ var All = []host.Function{
 	authrevoke.Function,
 	authrevokeothers.Function,
 	authsessions.Function,
+	authverify.Function,
 	changeslist.Function,
 	documentsbulk.Function,
 	documentsdelete.Function,

@@ -103,7 +103,7 @@ func createAdmin(ctx context.Context, conn *pgx.Conn, email string, password sec
 			sql  string
 			args []any
 		}{
-			{`INSERT INTO users (id, email, role) VALUES ($1, $2, 'admin')`, []any{user, email}},
+			{`INSERT INTO users (id, email, role, email_verified_at) VALUES ($1, $2, 'admin', clock_timestamp())`, []any{user, email}},
 			{`INSERT INTO quotas (user_id, limit_bytes) VALUES ($1, $2)`, []any{user, quota}},
 			{`INSERT INTO credentials (user_id, kind, phc) VALUES ($1, 'password', $2)`, []any{user, hash}},
 			{auditByOperator, []any{user, "account.registered"}},

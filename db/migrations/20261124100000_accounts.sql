@@ -137,10 +137,10 @@ END $$;
 
 -- Login crosses users by nature: from an email to what is needed to check a
 -- password, and nothing more.
-CREATE FUNCTION login_lookup(in_email text) RETURNS TABLE (user_id uuid, phc text, disabled boolean)
+CREATE FUNCTION login_lookup(in_email text) RETURNS TABLE (user_id uuid, phc text, disabled boolean, verified boolean)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
   BEGIN ATOMIC
-    SELECT u.id, c.phc, u.disabled_at IS NOT NULL
+    SELECT u.id, c.phc, u.disabled_at IS NOT NULL, u.email_verified_at IS NOT NULL
       FROM users u JOIN credentials c ON c.user_id = u.id AND c.kind = 'password'
      WHERE u.email = in_email;
   END;

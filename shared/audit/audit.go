@@ -37,8 +37,11 @@ type Action string
 // The actions.
 const (
 	Registered       Action = "account.registered"
+	RegisterRepeated Action = "account.registration_repeated"
+	EmailVerified    Action = "account.email_verified"
+	VerificationSent Action = "account.verification_sent"
 	LoggedIn         Action = "session.created"
-	LoginRefused     Action = "session.refused" // wrong password or code, or a closed account
+	LoginRefused     Action = "session.refused" // wrong password or code, a closed account, an address that was not proven
 	LoggedOut        Action = "session.logged_out"
 	SessionRevoked   Action = "session.revoked"
 	RefreshReplayed  Action = "session.refresh_replayed"

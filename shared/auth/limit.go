@@ -21,16 +21,18 @@ type limit struct {
 // stranger cannot lock its owner out; the owner's known device has a bucket of
 // its own.
 var (
-	limitLoginAccount  = limit{"login.account", 10, time.Minute}
-	limitLoginNetwork  = limit{"login.network", 100, 2 * time.Second}
-	limitLoginDevice   = limit{"login.device", 20, 30 * time.Second}
-	limitRegister      = limit{"register.network", 20, 3 * time.Minute}
-	limitReauth        = limit{"reauth.session", 10, time.Minute}
-	limitPassword      = limit{"password.session", 10, time.Minute}
-	limitForgotAddress = limit{"forgot.address", 3, 10 * time.Minute}
-	limitForgotNetwork = limit{"forgot.network", 20, 30 * time.Second}
-	limitReset         = limit{"reset.network", 30, 10 * time.Second}
-	limitResetAddress  = limit{"reset.address", 10, 5 * time.Minute}
+	limitLoginAccount    = limit{"login.account", 10, time.Minute}
+	limitLoginNetwork    = limit{"login.network", 100, 2 * time.Second}
+	limitLoginDevice     = limit{"login.device", 20, 30 * time.Second}
+	limitRegisterAddress = limit{"register.address", 5, 10 * time.Minute}
+	limitVerify          = limit{"verify.network", 30, 10 * time.Second}
+	limitRegister        = limit{"register.network", 20, 3 * time.Minute}
+	limitReauth          = limit{"reauth.session", 10, time.Minute}
+	limitPassword        = limit{"password.session", 10, time.Minute}
+	limitForgotAddress   = limit{"forgot.address", 3, 10 * time.Minute}
+	limitForgotNetwork   = limit{"forgot.network", 20, 30 * time.Second}
+	limitReset           = limit{"reset.network", 30, 10 * time.Second}
+	limitResetAddress    = limit{"reset.address", 10, 5 * time.Minute}
 	// Codes have six digits, three of which count at a time: these are so slow
 	// that a thief of the password needs years. Owners who are kept out by them
 	// have their known device, and recovery codes, which are not counted.

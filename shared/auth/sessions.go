@@ -35,8 +35,11 @@ type SessionsConfig struct {
 	RefreshGrace time.Duration `env:"REFRESH_GRACE" envDefault:"10s"`
 	// Registration is who may register.
 	Registration string `env:"REGISTRATION" envDefault:"invite"`
-	// EmailVerification is whether an address has to be proven first.
-	EmailVerification string `env:"EMAIL_VERIFICATION" envDefault:"off"`
+	// EmailVerification is whether an address has to be proven first: required or
+	// off; by default required where the vault sends mail.
+	EmailVerification string `env:"EMAIL_VERIFICATION"`
+	// Mail is whether it does.
+	Mail letter.Config
 	// DefaultQuota is the limit of a new account, in bytes.
 	DefaultQuota int64 `env:"DEFAULT_QUOTA_BYTES" envDefault:"10737418240"`
 }
@@ -48,14 +51,20 @@ func (c *SessionsConfig) Validate() error {
 		return errors.New("REFRESH_GRACE: from 0s to 1m")
 	case c.Registration != "open" && c.Registration != "invite" && c.Registration != "closed":
 		return errors.New("REGISTRATION: one of open, invite, closed")
-	case c.EmailVerification == "required":
-		return errors.New("EMAIL_VERIFICATION: this version sends no mail, so it cannot require verified addresses; set it to off")
-	case c.EmailVerification != "off":
-		return errors.New("EMAIL_VERIFICATION: off, which is the default")
+	case c.EmailVerification != "" && c.EmailVerification != "required" && c.EmailVerification != "off":
+		return errors.New("EMAIL_VERIFICATION: required, off, or unset: then it is required where the vault sends mail")
+	case c.EmailVerification == "required" && !c.Mail.On():
+		return errors.New("EMAIL_VERIFICATION: required needs mail: set SMTP_URL, or MAIL=on where only the mail worker has that")
 	case c.DefaultQuota < 0:
 		return errors.New("DEFAULT_QUOTA_BYTES: a number of bytes, 0 or more")
 	}
-	return nil
+	return c.Mail.Validate()
+}
+
+// verifies reports whether an address has to be proven before its account can
+// be used.
+func (c *SessionsConfig) verifies() bool {
+	return c.EmailVerification == "required" || c.EmailVerification == "" && c.Mail.On()
 }
 
 // Sessions begins and continues sessions. Only register, login and refresh have
@@ -103,61 +112,6 @@ type Signed struct {
 	RefreshTTL time.Duration
 }
 
-// Registration is a new account.
-type Registration struct {
-	Email, DisplayName string
-	Password           secret.Text
-	// Invite is used up where REGISTRATION=invite, and ignored where it is open.
-	Invite secret.Text
-}
-
-// Register makes an account with its quota, password and first session, in one
-// transaction. It never grants a role. It returns fault.RegistrationClosed,
-// fault.InviteInvalid, fault.ValidationFailed, fault.RateLimited and
-// fault.EmailTaken.
-func (s *Sessions) Register(ctx context.Context, r Registration, origin audit.Origin) (Signed, error) {
-	switch {
-	case s.cfg.Registration == "closed":
-		return Signed{}, fault.New(fault.RegistrationClosed, "This vault takes no new accounts.")
-	case s.cfg.Registration == "invite" && r.Invite.IsZero():
-		return Signed{}, fault.New(fault.InviteInvalid, "This vault takes new accounts by invitation only. Ask its operator.")
-	}
-	email, err := account.NormalEmail(r.Email)
-	if err != nil {
-		return Signed{}, err
-	}
-	if err := CheckPassword(r.Password); err != nil {
-		return Signed{}, err
-	}
-	if err := spend(ctx, s.db, bucket{limitRegister, origin.Network}); err != nil {
-		return Signed{}, err
-	}
-	hash, err := s.hasher.Hash(ctx, r.Password)
-	if err != nil {
-		return Signed{}, err
-	}
-	user := id.New()
-	actor := database.OnBehalfOf(user)
-	entry := audit.Entry{Action: audit.Registered, Target: user}
-	args := byPerson(entry.Into(audit.WithOrigin(ctx, origin), actor, database.Args{
-		"user": user, "email": email, "name": account.CleanName(r.DisplayName), "limit": s.cfg.DefaultQuota, "phc": hash,
-		"invite": account.InviteHash(r.Invite.Reveal()),
-	}))
-	signed, err := s.begin(ctx, user, id.New(), origin, open, func(b *database.Batch) {
-		if s.cfg.Registration == "invite" {
-			b.Exec(`SELECT redeem_invite(@invite, @email)`, args)
-		}
-		b.Exec(`INSERT INTO users (id, email, display_name) VALUES (@user, @email, @name)`, args)
-		b.Exec(`INSERT INTO quotas (user_id, limit_bytes) VALUES (@user, @limit)`, args)
-		b.Exec(`INSERT INTO credentials (user_id, kind, phc) VALUES (@user, 'password', @phc)`, args)
-		b.Exec(`SELECT `+audit.Call, args)
-	})
-	if database.IsConflict(err, "users_email_key") {
-		return Signed{}, fault.New(fault.EmailTaken, "There is an account with this address already. Sign in instead.")
-	}
-	return signed, err
-}
-
 var errCredentials = fault.New(fault.InvalidCredentials, "Email or password is wrong.")
 
 // Logins begins sessions for a password and, where there is one, the code of a
@@ -182,7 +136,8 @@ func OpenLogins(env *host.Env) (*Logins, error) {
 // Login checks a password and, where the account has a second factor, a code,
 // and begins a session. Unknown accounts cost what known ones cost, and answer
 // the same. known is the device cookie, if any. It returns
-// fault.InvalidCredentials, fault.TOTPRequired and fault.RateLimited.
+// fault.InvalidCredentials, fault.EmailUnverified, fault.TOTPRequired and
+// fault.RateLimited.
 func (s *Logins) Login(ctx context.Context, address string, password, code, known secret.Text, origin audit.Origin) (Signed, error) {
 	email, err := account.NormalEmail(address)
 	if err != nil {
@@ -190,9 +145,9 @@ func (s *Logins) Login(ctx context.Context, address string, password, code, know
 	}
 	var user id.ID
 	var phc string
-	var disabled, found bool
+	var disabled, verified, found bool
 	err = s.db.Do(ctx, database.Actor{}, func(b *database.Batch) {
-		b.Maybe(&found, `SELECT user_id, phc, disabled FROM login_lookup(@email)`, database.Args{"email": email}, &user, &phc, &disabled)
+		b.Maybe(&found, `SELECT user_id, phc, disabled, verified FROM login_lookup(@email)`, database.Args{"email": email}, &user, &phc, &disabled, &verified)
 	})
 	if err != nil {
 		return Signed{}, fmt.Errorf("look up account: %w", err)
@@ -221,6 +176,8 @@ func (s *Logins) Login(ctx context.Context, address string, password, code, know
 		return Signed{}, s.refused(ctx, user, origin, "password", errCredentials)
 	case disabled:
 		return Signed{}, s.refused(ctx, user, origin, "disabled", errCredentials)
+	case s.cfg.verifies() && !verified:
+		return Signed{}, s.refused(ctx, user, origin, "unverified", s.remind(ctx, user, origin))
 	}
 	proven, err := s.factor.prove(ctx, database.OnBehalfOf(user), code, codes)
 	if fault.CodeOf(err) == fault.InvalidCredentials {

@@ -18,6 +18,7 @@ import (
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/id"
+	"docuvault/shared/letter"
 	"docuvault/shared/vaulttest"
 )
 
@@ -53,6 +54,15 @@ func (s *scene) stored() vaulttest.Document {
 }
 
 func (s *scene) email() string { return s.u.ID.String() + "@example.org" }
+
+// link is the token of a mail that the user has got.
+func (s *scene) link(kind letter.Kind) string {
+	s.t.Helper()
+	token, hash := letter.NewToken(s.u.ID)
+	s.w.DB.Exec(s.t, `INSERT INTO mails (id, user_id, kind, dedupe, next_due_at, claimed_at, sent_at, token_hash, expires_at)
+		VALUES (gen_random_uuid(), $1, $2, 'x', NULL, now(), now(), $3, now() + interval '10 minutes')`, s.u.ID.String(), string(kind), hash)
+	return token.Reveal()
+}
 
 // factor gives the user a second factor that is not confirmed, and a code.
 func (s *scene) factor() string {
@@ -168,6 +178,9 @@ var entries = map[string]entry{
 		s.w.DB.Exec(s.t, `UPDATE users SET password_reset_by_mail = false WHERE id = $1`, s.u.ID.String())
 		return s.send(http.MethodPost, "/v1/auth/password/reset", map[string]any{"email": s.email(), "recovery_code": code, "password": "another horse battery staple"})
 	}, status: http.StatusNoContent, wants: []string{"user password.reset"}, once: true},
+	"auth-verify": {call: func(s *scene) func() hosttest.Answer {
+		return s.send(http.MethodPost, "/v1/auth/verify", map[string]any{"token": s.link(letter.Verify)})
+	}, status: http.StatusNoContent, wants: []string{"user account.email_verified"}, once: true},
 	"auth-revoke": {call: func(s *scene) func() hosttest.Answer {
 		return s.send(http.MethodDelete, "/v1/auth/sessions/"+s.session().String(), nil)
 	}, status: http.StatusNoContent, wants: []string{"user session.revoked"}, once: true},
@@ -306,7 +319,7 @@ func newScene(t *testing.T, w *vaulttest.World, boss *vaulttest.User) *scene {
 func audited(t *testing.T) (w *vaulttest.World, boss *vaulttest.User) {
 	t.Helper()
 	vars := vaulttest.InParts()
-	vars["MAIL"] = "on"
+	vars["MAIL"], vars["EMAIL_VERIFICATION"] = "on", "off"
 	w = vaulttest.New(t, vars)
 	boss = w.User(t)
 	boss.Call(t, http.MethodPost, "/v1/auth/register", map[string]any{"email": "first@example.org", "password": authtest.Password}).JSON(t, http.StatusCreated, nil)

@@ -220,6 +220,10 @@ var matrix = map[string]row{
 			{body: map[string]any{"email": s.email, "recovery_code": s.recovery, "password": "a stranger's battery staple"}, wants: fault.InvalidCredentials},
 		}
 	}},
+	"auth-verify": {calls: func(s *stage) []call {
+		token, _ := letter.NewToken(s.anna.ID)
+		return []call{{body: map[string]any{"token": token.Reveal()}, wants: fault.LinkInvalid}}
+	}},
 	"me-alerts": {calls: func(s *stage) []call {
 		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/alerts?limit=1"), status: http.StatusOK}}
 	}},

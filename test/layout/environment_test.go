@@ -62,6 +62,7 @@ func values(t *testing.T) map[string]string {
 		"JWT_SIGNING_KEYS":    signing,
 		"JWT_PUBLIC_KEYS":     string(auth.JWKS(set)),
 		"STORAGE_EVENT_TOKEN": strings.Repeat("t", 32),
+		"EMAIL_VERIFICATION":  "required",
 		"SMTP_URL":            "smtp://vault:x@mail.example.org?from=vault@example.org",
 		"PUBLIC_URL":          "https://vault.example.org",
 		"S3_BUCKET":           "documents",

@@ -18,8 +18,8 @@ import (
 var Function = host.Function{Name: "auth-login", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "auth-login", Method: http.MethodPost, Path: "/v1/auth/login",
 	Summary: "Sign in", Tags: []string{"auth"},
-	Description: "401 invalid_credentials for an unknown address, a wrong password and a disabled account alike; 401 totp_required once the password is right and the account has a second factor; 429 rate_limited with retry_after in seconds.",
-	Errors:      []int{401, 422, 429},
+	Description: "401 invalid_credentials for an unknown address, a wrong password and a disabled account alike; 403 email_unverified once the password is right and the address has to be proven first; 401 totp_required once the password is right and the account has a second factor; 429 rate_limited with retry_after in seconds.",
+	Errors:      []int{401, 403, 422, 429},
 }, New)}
 
 // Input is what proves who it is. The limits only bound the work: what no

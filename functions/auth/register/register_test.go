@@ -131,8 +131,9 @@ func TestConfiguration(t *testing.T) {
 	t.Parallel()
 	vars := authtest.Vars(t, &dbtest.Database{AppURL: "postgres://docuvault_app:p@localhost:1/x"})
 	for _, c := range []struct{ name, value, says string }{
-		{"EMAIL_VERIFICATION", "required", "EMAIL_VERIFICATION: this version sends no mail"},
-		{"EMAIL_VERIFICATION", "sometimes", "EMAIL_VERIFICATION: off"},
+		{"EMAIL_VERIFICATION", "required", "EMAIL_VERIFICATION: required needs mail"},
+		{"EMAIL_VERIFICATION", "sometimes", "EMAIL_VERIFICATION: required, off, or unset"},
+		{"MAIL", "perhaps", "MAIL: on"},
 		{"REGISTRATION", "everybody", "REGISTRATION: one of open, invite, closed"},
 		{"REFRESH_GRACE", "-1s", "REFRESH_GRACE: from 0s to 1m"},
 		{"REFRESH_GRACE", "2m", "REFRESH_GRACE: from 0s to 1m"},

@@ -1,12 +1,10 @@
 package mail_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -159,43 +157,6 @@ func TestAReplayIsToldOnce(t *testing.T) {
 	}
 	if n := dbtest.Query1[int](t, w.DB, `SELECT count(*) FROM alerts WHERE kind = 'refresh_replayed'`); n != 1 {
 		t.Errorf("%d alerts", n)
-	}
-}
-
-// dying ends its goroutine where a process would die.
-type dying struct{}
-
-func (dying) Send(context.Context, mail.Message) error {
-	runtime.Goexit()
-	return nil
-}
-
-// A mail that was claimed is not sent again, although nobody knows whether it
-// was sent.
-func TestADeathBetweenClaimAndSendLosesTheMail(t *testing.T) {
-	t.Parallel()
-	w := vaulttest.New(t, map[string]string{"MAIL": "on", "EMAIL_VERIFICATION": "off"}, at(site), func(env *host.Env) { host.Provide[mail.Sender](env, dying{}) })
-	u := w.User(t)
-	l := owe(t, w, u.ID, letter.Reset, "1")
-	var worker sync.WaitGroup
-	worker.Go(func() { _ = w.Deliver(t, "mail", l.Encode()) })
-	worker.Wait()
-	row := `SELECT claimed_at IS NOT NULL AND sent_at IS NULL AND next_due_at IS NULL FROM mails`
-	if !dbtest.Query1[bool](t, w.DB, row) {
-		t.Fatal("the row is not claimed")
-	}
-	inbox := mailtest.Open(t)
-	vars := w.Vars
-	vars["SMTP_URL"] = inbox.URL()
-	again := office(t, vars)
-	if err := again.Deliver(t.Context(), l.User, l.Mail); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Schedule(t, "reconcile"); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(inbox.To(t, u.ID.String()+"@example.org")) + w.Queued(t, "mail"); n != 0 {
-		t.Errorf("it was sent again: %d", n)
 	}
 }
 
@@ -359,17 +320,6 @@ func environment(t *testing.T, vars map[string]string) *host.Env {
 	t.Helper()
 	env, _ := hosttest.Env(t, vars)
 	return env
-}
-
-func office(t *testing.T, vars map[string]string) *mail.Office {
-	t.Helper()
-	env := environment(t, vars)
-	host.Provide(env, mail.Site(site))
-	o, err := mail.Open(env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
 }
 
 func TestConfiguration(t *testing.T) {

@@ -67,6 +67,14 @@ func (p *Process) Terminate(t testing.TB) {
 	}
 }
 
+// Kill sends SIGKILL: the child does nothing more.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatalf("kill child: %v", err)
+	}
+}
+
 // Exit waits for the end and returns the exit code, -1 if a signal killed it.
 func (p *Process) Exit(t testing.TB) int {
 	t.Helper()
