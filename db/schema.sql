@@ -581,6 +581,34 @@ END $$;
 ALTER FUNCTION public.check_token(in_token uuid) OWNER TO docuvault_migrate;
 
 --
+-- Name: claim_key(bytea, bytea, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.claim_key(in_key bytea, in_request bytea, in_status integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  done record;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtextextended('idempotency ' || app_user() || encode(in_key, 'hex'), 0)) THEN
+    RAISE EXCEPTION 'a request with this key is being worked on' USING ERRCODE = 'DV021';
+  END IF;
+  DELETE FROM idempotency WHERE user_id = app_user() AND key_hash = in_key AND created_at < clock_timestamp() - interval '24 hours';
+  -- A new snapshot: whoever held the lock before us has committed.
+  SELECT request_hash, resource_id, created_at INTO done FROM idempotency WHERE user_id = app_user() AND key_hash = in_key;
+  IF FOUND AND done.request_hash <> in_request THEN
+    RAISE EXCEPTION 'this key came before with another request' USING ERRCODE = 'DV022';
+  ELSIF FOUND THEN
+    RAISE EXCEPTION 'done before' USING ERRCODE = 'DV023',
+      DETAIL = concat_ws(' ', (extract(epoch FROM done.created_at) * 1000000)::bigint, done.resource_id);
+  END IF;
+  PERFORM set_config('app.claim', encode(in_key, 'hex') || ' ' || encode(in_request, 'hex') || ' ' || in_status, true);
+END $$;
+
+
+ALTER FUNCTION public.claim_key(in_key bytea, in_request bytea, in_status integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: compose_tokens(tsvector, tsvector[], uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1834,6 +1862,27 @@ END;
 
 
 ALTER FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
+-- Name: take_key(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.take_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  claim text[] := string_to_array(NULLIF(current_setting('app.claim', true), ''), ' ');
+BEGIN
+  IF claim IS NOT NULL THEN -- an earlier row of the same statement may have taken it
+    PERFORM set_config('app.claim', '', true);
+    INSERT INTO idempotency (user_id, key_hash, request_hash, status, resource_id)
+      VALUES (app_user(), decode(claim[1], 'hex'), decode(claim[2], 'hex'), claim[3]::integer, NEW.target);
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.take_key() OWNER TO docuvault_migrate;
 
 --
 -- Name: api_tokens; Type: TABLE; Schema: public; Owner: docuvault_migrate
@@ -3304,6 +3353,10 @@ CREATE TRIGGER tags_noted AFTER INSERT OR DELETE OR UPDATE ON public.tags FOR EA
 --
 
 CREATE TRIGGER topics_limit AFTER INSERT ON public.topics REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('1000');
+-- Name: audit_log take_key; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER take_key AFTER INSERT ON public.audit_log FOR EACH ROW WHEN ((NULLIF(current_setting('app.claim'::text, true), ''::text) IS NOT NULL)) EXECUTE FUNCTION public.take_key();
 
 
 --
@@ -4437,6 +4490,14 @@ GRANT ALL ON FUNCTION public.check_token(in_token uuid) TO docuvault_app;
 
 
 --
+-- Name: FUNCTION claim_key(in_key bytea, in_request bytea, in_status integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.claim_key(in_key bytea, in_request bytea, in_status integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.claim_key(in_key bytea, in_request bytea, in_status integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION compose_tokens(in_text tsvector, in_names tsvector[], in_user uuid, in_era integer); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -5036,6 +5097,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tokens TO docuvault_app;
 
 REVOKE ALL ON FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stale_tokens(in_version integer, in_after uuid, in_limit integer) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION take_key(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.take_key() FROM PUBLIC;
 
 
 --

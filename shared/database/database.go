@@ -167,8 +167,10 @@ func (a Actor) IsSystem() bool { return a.session.IsNil() && a.token.IsNil() }
 // ErrNoRows says that a statement of [Batch.One] matched nothing: guards are
 // WHERE clauses, and one that did not hold is no failure of the transaction.
 //
-// It returns fault.SessionRevoked, fault.ReauthRequired, fault.Forbidden,
-// fault.Unavailable, ErrNoRows or *Conflict.
+// In a context with a [Claim], what changes first takes its key. It returns
+// fault.SessionRevoked, fault.ReauthRequired, fault.Forbidden,
+// fault.Unavailable, ErrNoRows or *Conflict; with a Claim also *Done,
+// fault.IdempotencyBusy and fault.IdempotencyReused.
 func (d *DB) Do(ctx context.Context, actor Actor, queue func(b *Batch)) error {
 	b := &Batch{}
 	if !actor.user.IsNil() {
@@ -186,10 +188,21 @@ func (d *DB) Do(ctx context.Context, actor Actor, queue func(b *Batch)) error {
 		}
 		b.inner.Queue(`SELECT check_token($1::uuid)`, actor.token)
 	}
+	claim := claimOf(ctx, actor)
+	if claim != nil {
+		claim.open(&b.inner)
+	}
 	queue(b)
+	var taken bool
+	if claim != nil {
+		claim.close(&b.inner, &taken)
+	}
 	// Close is the commit: a deferred constraint fails there, after rows were read.
 	if err := d.pool.SendBatch(ctx, &b.inner).Close(); err != nil {
 		return translate(err)
+	}
+	if claim != nil {
+		claim.taken = taken
 	}
 	if b.missed {
 		return ErrNoRows

@@ -29,6 +29,12 @@ func translateServer(e *pgconn.PgError) error {
 		return fault.New(fault.InviteInvalid, "This invitation is not valid: unknown, used, expired, or for another address. Ask for a new one.")
 	case "DV006":
 		return fault.New(fault.Unauthenticated, "This API token has ended. Make a new one.")
+	case "DV021":
+		return fault.New(fault.IdempotencyBusy, "A request with this Idempotency-Key is being worked on. Wait for its answer, or ask again in a moment.")
+	case "DV022":
+		return fault.New(fault.IdempotencyReused, "This Idempotency-Key came before with another request. Use a new key for each change.")
+	case "DV023":
+		return doneOf(e.Detail)
 	case "DV404":
 		return fault.New(fault.NotFound, "There is no such document.")
 	case "DV409":

@@ -59,6 +59,8 @@ const (
 	LimitReached       Code = "limit_reached" // an account has no more of these; delete some
 	EventMalformed     Code = "event_malformed"
 	IdempotencyReused  Code = "idempotency_key_reused" // the key came before with another request
+	IdempotencyBusy    Code = "idempotency_key_busy"   // the first request with the key has no answer yet: ask again
+	SecretNotRepeated  Code = "secret_not_repeated"    // done before, and its answer held a secret, which is shown once
 )
 
 // status is the one table from code to HTTP status.
@@ -108,7 +110,9 @@ var status = map[Code]int{
 	NameTaken:          http.StatusConflict,
 	LimitReached:       http.StatusConflict,
 	EventMalformed:     http.StatusBadRequest,
-	IdempotencyReused:  http.StatusConflict,
+	IdempotencyReused:  http.StatusUnprocessableEntity,
+	IdempotencyBusy:    http.StatusConflict,
+	SecretNotRepeated:  http.StatusConflict,
 }
 
 // Status returns the HTTP status of the code; 500 for one that the table does

@@ -16,11 +16,10 @@ const (
 	purposeWrap = "wrap data key"
 
 	// From a user's data key.
-	purposeSeal    = "seal values"
-	purposeLookup  = "look up names"
-	purposeSearch  = "search tokens"
-	purposeLearn   = "learned tokens"
-	purposeRequest = "idempotent requests"
+	purposeSeal   = "seal values"
+	purposeLookup = "look up names"
+	purposeSearch = "search tokens"
+	purposeLearn  = "learned tokens"
 
 	// From a session key (SESSION_KEYS).
 	purposeRefresh = "refresh token"

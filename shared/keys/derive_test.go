@@ -71,7 +71,6 @@ func TestDerivedKeysStayTheSame(t *testing.T) {
 		{purposeLookup, nil, goldenLookup},
 		{purposeSearch, nil, goldenSearch},
 		{purposeLearn, nil, goldenLearn},
-		{purposeRequest, nil, goldenRequest},
 		{purposeRefresh, []id.ID{user, session}, goldenRefresh},
 		{purposeDevice, []id.ID{user}, goldenDevice},
 	} {
@@ -87,7 +86,7 @@ func TestDerivedKeysAreAllDifferent(t *testing.T) {
 	seen := map[[KeySize]byte]string{}
 	for _, master := range []byte{1, 2} {
 		m := [KeySize]byte{master}
-		for _, purpose := range []string{purposeWrap, purposeSeal, purposeLookup, purposeSearch, purposeLearn, purposeRequest, purposeRefresh, purposeDevice} {
+		for _, purpose := range []string{purposeWrap, purposeSeal, purposeLookup, purposeSearch, purposeLearn, purposeRefresh, purposeDevice} {
 			for name, context := range map[string][]id.ID{"none": nil, "a": {a}, "b": {b}, "ab": {a, b}, "ba": {b, a}} {
 				key := *derive(&m, purpose, context...)
 				here := purpose + " " + name

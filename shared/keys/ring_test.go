@@ -379,15 +379,8 @@ func TestKeyedHashes(t *testing.T) {
 	if u.LearnToken("versicherung") == u.SearchToken("versicherung") || u.LearnToken("a") == other.LearnToken("a") {
 		t.Error("learned tokens can be matched with search tokens, or across users")
 	}
-	if got := hex.EncodeToString(u.RequestHash([]byte("POST"), []byte("/v1/folders"), []byte("{}"))); got != goldenRequestHash {
-		t.Errorf("RequestHash = %s", got)
-	}
-	if bytes.Equal(u.NameKey("a"), other.NameKey("a")) || u.SearchToken("a") == other.SearchToken("a") ||
-		bytes.Equal(u.RequestHash([]byte("a")), other.RequestHash([]byte("a"))) {
+	if bytes.Equal(u.NameKey("a"), other.NameKey("a")) || u.SearchToken("a") == other.SearchToken("a") {
 		t.Error("two users share a keyed hash")
-	}
-	if bytes.Equal(u.RequestHash([]byte("ab"), []byte("c")), u.RequestHash([]byte("a"), []byte("bc"))) {
-		t.Error("parts can be cut elsewhere")
 	}
 }
 

@@ -24,10 +24,10 @@ const TokenSize = 12
 // User holds what is derived from one user's data key. It never prints, and
 // none of its keys can be read back. It is safe for concurrent use.
 type User struct {
-	id              id.ID
-	sealing         seal.Key
-	lookup, request hidden
-	search, learn   tokenizer
+	id            id.ID
+	sealing       seal.Key
+	lookup        hidden
+	search, learn tokenizer
 }
 
 // tokenizer keys tokens. A document has up to some 100,000 of them; a pooled
@@ -56,7 +56,6 @@ func newUser(user id.ID, number uint32, dek *[KeySize]byte) (*User, error) {
 		id:      user,
 		sealing: sealing,
 		lookup:  hide(derive(dek, purposeLookup)),
-		request: hide(derive(dek, purposeRequest)),
 		search:  newTokenizer(derive(dek, purposeSearch)),
 		learn:   newTokenizer(derive(dek, purposeLearn)),
 	}, nil
@@ -116,9 +115,3 @@ func (u *User) SearchToken(token string) string { return u.search.token(token) }
 // LearnToken is SearchToken for what the classifier counts, under a key of its
 // own: its rows cannot be matched with the search index.
 func (u *User) LearnToken(token string) string { return u.learn.token(token) }
-
-// RequestHash returns the 32 bytes by which a repeated request is recognised
-// (Idempotency-Key): an HMAC-SHA256 over the parts, each with its length.
-func (u *User) RequestHash(parts ...[]byte) []byte {
-	return mac(u.request(), seal.AppendParts(nil, parts...))
-}

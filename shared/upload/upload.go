@@ -118,7 +118,7 @@ type Instructions struct {
 // Begun is the answer to a begin.
 type Begun struct {
 	Document vault.Document `json:"document"`
-	Upload   Instructions   `json:"upload"`
+	Upload   Instructions   `json:"upload" doc:"Empty in the repeat of an answer, when nothing is to be sent any more."`
 	// Again is true when these bytes were pending already.
 	Again bool `json:"-"`
 }
@@ -206,27 +206,63 @@ func (u *Uploads) try(ctx context.Context, actor database.Actor, k *keys.User, i
 			return Begun{}, false, err
 		}
 	}
+	begun, err = u.instruct(ctx, k, at, signer, in.Blind)
+	begun.Again = again
+	return begun, err == nil, err
+}
+
+// instruct says what to send for an upload that waits for its bytes.
+func (u *Uploads) instruct(ctx context.Context, k *keys.User, at opened, signer storage.Presigner, blind bool) (Begun, error) {
 	doc, err := at.document.Document(k)
 	if err != nil {
-		return Begun{}, false, err
+		return Begun{}, err
 	}
-	if in.Blind {
-		doc = doc.Blind()
+	begun := Begun{Document: doc}
+	if blind {
+		begun.Document = doc.Blind()
 	}
 	if at.partSize > 0 { // decided when the document was made
-		plan := multipart.Plan{Size: in.Size, PartSize: at.partSize}
-		return Begun{Document: doc, Again: again, Upload: Instructions{
-			Multipart: &InParts{PartSize: at.partSize, PartCount: plan.Count(), ExpiresAt: at.expires.UTC()},
-		}}, true, nil
+		plan := multipart.Plan{Size: doc.Size, PartSize: at.partSize}
+		begun.Upload.Multipart = &InParts{PartSize: at.partSize, PartCount: plan.Count(), ExpiresAt: at.expires.UTC()}
+		return begun, nil
 	}
-	signed, err := signer.PresignPut(ctx, at.key, storage.PutTerms{Size: in.Size, ContentType: at.contentType, SHA256: sha, TTL: u.cfg.URLTTL})
+	sha, err := hex.DecodeString(doc.SHA256)
 	if err != nil {
-		return Begun{}, false, fmt.Errorf("sign upload: %w", err)
+		return Begun{}, fmt.Errorf("hash of document %s: %w", doc.ID, err)
 	}
-	return Begun{
-		Document: doc, Again: again,
-		Upload: Instructions{Method: signed.Method, URL: signed.URL, Headers: signed.Headers, ExpiresAt: signed.ExpiresAt},
-	}, true, nil
+	signed, err := signer.PresignPut(ctx, at.key, storage.PutTerms{Size: doc.Size, ContentType: at.contentType, SHA256: sha, TTL: u.cfg.URLTTL})
+	if err != nil {
+		return Begun{}, fmt.Errorf("sign upload: %w", err)
+	}
+	begun.Upload = Instructions{Method: signed.Method, URL: signed.URL, Headers: signed.Headers, ExpiresAt: signed.ExpiresAt}
+	return begun, nil
+}
+
+// Begun returns what [Uploads.Begin] made before: while the bytes have not come,
+// with a fresh URL; afterwards the document as it is now, and nothing to send.
+// It returns fault.NotFound.
+func (u *Uploads) Begun(ctx context.Context, actor database.Actor, document id.ID, reached *url.URL, blind bool) (Begun, error) {
+	signer, err := u.store.Signer(reached)
+	if err != nil {
+		return Begun{}, err
+	}
+	k, err := u.vault.Keys(ctx, actor)
+	if err != nil {
+		return Begun{}, err
+	}
+	var at opened
+	pending, err := u.renew(ctx, actor, document, &at)
+	if err != nil {
+		return Begun{}, err
+	}
+	if pending {
+		return u.instruct(ctx, k, at, signer, blind)
+	}
+	doc, err := at.document.Document(k)
+	if blind {
+		doc = doc.Blind()
+	}
+	return Begun{Document: doc}, err
 }
 
 // opened is an upload that waits for its bytes, as its row says.

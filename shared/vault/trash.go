@@ -146,6 +146,20 @@ func (v *Vault) EmptyTrash(ctx context.Context, actor database.Actor, purging fu
 	return begun, left, nil
 }
 
+// TrashLeft counts what of the trash of an earlier moment is being deleted, and
+// what is still there.
+func (v *Vault) TrashLeft(ctx context.Context, actor database.Actor, before time.Time) (purging, left int, err error) {
+	err = v.db.Do(ctx, actor, func(b *database.Batch) {
+		b.One(`SELECT count(*) FILTER (WHERE status = 'purging'), count(*) FILTER (WHERE status = 'trashed')
+		         FROM documents WHERE user_id = app_user() AND status IN ('purging', 'trashed') AND trashed_at <= @before`,
+			database.Args{"before": before}, &purging, &left)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count the trash: %w", err)
+	}
+	return purging, left, nil
+}
+
 // Reprocess asks for a new analysis. It returns fault.NotFound and, for a
 // document in the trash or with an open upload, fault.WrongState. One that
 // waits for its analysis anyway stays as it is.

@@ -252,6 +252,41 @@ func init() {
 			learned(t, c, 1)
 		},
 	}
+	stories["begin under a key, and the client repeats it"] = story{
+		arrange: func(t *testing.T, c *crashed) subject {
+			t.Helper()
+			body := vaulttest.Announce("a.txt", "text/plain", append([]byte(c.user.ID.String()), invoice...))
+			body["allow_duplicate"] = true // nothing but the key keeps a second one away
+			encoded, err := json.Marshal(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return subject{Body: encoded}
+		},
+		act: func(a *actor) error {
+			return a.call("uploads-begin", http.MethodPost, "/v1/uploads", a.Body, "Idempotency-Key", a.User.String())
+		},
+		client: func(t *testing.T, c *crashed) {
+			t.Helper()
+			for range 2 {
+				c.user.Call(t, http.MethodPost, "/v1/uploads", string(c.Body), "Idempotency-Key", c.user.ID.String()).JSON(t, http.StatusCreated, nil)
+			}
+			if n := c.count(t, `documents WHERE user_id = $1`); n != 1 {
+				t.Errorf("%d documents of one request", n)
+			}
+			if open := c.user.Counters(t).Open; open != 1 {
+				t.Errorf("%d uploads are open", open)
+			}
+		},
+		check: func(t *testing.T, c *crashed) {
+			t.Helper()
+			for _, action := range []string{"upload.begun", "upload.expired"} {
+				if n := c.count(t, `audit_log WHERE user_id = $1 AND action = '`+action+`'`); n != 1 {
+					t.Errorf("%d entries of %s, want 1", n, action)
+				}
+			}
+		},
+	}
 	stories["a refresh token comes again"] = story{
 		arrange: rotated,
 		act: func(a *actor) error {

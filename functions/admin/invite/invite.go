@@ -11,17 +11,17 @@ import (
 	"docuvault/shared/admin"
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 )
 
 // Function is POST /v1/admin/invites: a token for one registration, shown
 // once. 403 for who is no administrator.
-var Function = host.Function{Name: "admin-invite", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "admin-invite", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "admin-invite", Method: http.MethodPost, Path: "/v1/admin/invites",
 	Summary: "Make an invite", Tags: []string{"admin"},
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 403, 422},
-}, New, auth.Required)}
+}, New, idempotency.Secret[Input, Output], auth.Required)}
 
 // Input is the invite.
 type Input struct {

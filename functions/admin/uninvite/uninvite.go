@@ -10,18 +10,18 @@ import (
 	"docuvault/shared/admin"
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 )
 
 // Function is DELETE /v1/admin/invites/{id}: an invite that was not used
 // ends. 403 for who is no administrator, 404 for one that is used.
-var Function = host.Function{Name: "admin-uninvite", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "admin-uninvite", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "admin-uninvite", Method: http.MethodDelete, Path: "/v1/admin/invites/{id}",
 	Summary: "Revoke an invite", Tags: []string{"admin"},
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 403, 404, 422},
-}, New, auth.Required)}
+}, New, idempotency.Empty[Input, Output], auth.Required)}
 
 // Input is the invite.
 type Input struct {

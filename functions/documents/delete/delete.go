@@ -9,22 +9,22 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/job"
 	"docuvault/shared/queue"
 	"docuvault/shared/vault"
 )
 
 // Function is DELETE /v1/documents/{id}. With permanent=true the document is unreadable at once and its bytes are deleted soon after.
-var Function = host.Function{Name: "documents-delete", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "documents-delete", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "documents-delete", Method: http.MethodDelete, Path: "/v1/documents/{id}",
 	Summary: "Delete a document", Tags: []string{"documents"},
 	Description:   "Moves it into the trash, where it still counts and can be restored; with permanent=true it is deleted for good.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 403, 404, 409},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Empty[Input, struct{}], auth.Required)}
 
 // Input names the document.
 type Input struct {

@@ -12,19 +12,20 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/learning"
 	"docuvault/shared/search"
 	"docuvault/shared/vault"
 )
 
 // Function is PATCH /v1/documents/{id}. With If-Match it changes only the version the client saw, else 412.
-var Function = host.Function{Name: "documents-patch", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "documents-patch", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "documents-patch", Method: http.MethodPatch, Path: "/v1/documents/{id}",
 	Summary: "Change a document", Tags: []string{"documents"},
 	Description: "Absent members stay, null clears. Setting the topic teaches the analysis at once.",
 	Errors:      []int{401, 403, 404, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -90,4 +91,19 @@ func names(c vault.Changes) (n search.Names) {
 		n.Tags = &c.Tags.Value
 	}
 	return n
+}
+
+// again answers with the document as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		d, err := documents.Get(ctx, auth.Actor(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
+	}, nil
 }

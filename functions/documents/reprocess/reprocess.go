@@ -8,23 +8,25 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/job"
 	"docuvault/shared/queue"
 	"docuvault/shared/vault"
 )
 
 // Function is POST /v1/documents/{id}/reprocess answers 202; the document becomes ready again later.
-var Function = host.Function{Name: "documents-reprocess", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "documents-reprocess", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "documents-reprocess", Method: http.MethodPost, Path: "/v1/documents/{id}/reprocess",
 	Summary: "Analyze a document again", Tags: []string{"documents"},
 	Description:   "What a person set stays.",
 	DefaultStatus: http.StatusAccepted,
 	Errors:        []int{401, 403, 404, 409},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input names the document.
 type Input struct {
@@ -56,6 +58,21 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		// The row is due by itself; the message only makes it sooner.
 		if err := jobs.Send(ctx, job.Analyze, queue.Message{Body: job.Document{User: actor.User(), Document: in.ID}.Encode()}); err != nil {
 			env.Log.WarnContext(ctx, "an analysis was not queued; the reconciler will do it", "document_id", in.ID, "error", err)
+		}
+		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
+	}, nil
+}
+
+// again answers with the document as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		d, err := documents.Get(ctx, auth.Actor(ctx), in.ID)
+		if err != nil {
+			return nil, err
 		}
 		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
 	}, nil

@@ -8,20 +8,22 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/vault"
 )
 
 // Function is POST /v1/documents/{id}/restore: into the state it had, also over quota.
-var Function = host.Function{Name: "documents-restore", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "documents-restore", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "documents-restore", Method: http.MethodPost, Path: "/v1/documents/{id}/restore",
 	Summary: "Restore a document from the trash", Tags: []string{"documents"},
 	Description: "It was counted all along, so this works over quota too.",
 	Errors:      []int{401, 403, 404, 409},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input names the document.
 type Input struct {
@@ -42,6 +44,21 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
 		d, err := documents.Restore(ctx, auth.Actor(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
+	}, nil
+}
+
+// again answers with the document as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		d, err := documents.Get(ctx, auth.Actor(ctx), in.ID)
 		if err != nil {
 			return nil, err
 		}

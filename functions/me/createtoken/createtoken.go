@@ -9,17 +9,17 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 )
 
 // Function is POST /v1/me/tokens. For scanners and scripts. The token is in this answer and never again. 401 reauth_required without a fresh proof of the password; 409 wrong_state when there are 50.
-var Function = host.Function{Name: "me-createtoken", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-createtoken", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-createtoken", Method: http.MethodPost, Path: "/v1/me/tokens",
 	Summary: "Make an API token", Tags: []string{"me"},
 	Description:   "For scanners and scripts. The token is in this answer and never again. 401 reauth_required without a fresh proof of the password; 409 wrong_state when there are 50.",
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 409, 422},
-}, New, auth.Required)}
+}, New, idempotency.Secret[Input, Output], auth.Required)}
 
 // Input is the request.
 type Input struct {

@@ -9,18 +9,20 @@ import (
 
 	"docuvault/shared/account"
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 )
 
 // Function is PATCH /v1/me. Role, quota and address are not among what can be
 // changed: naming them is 422.
-var Function = host.Function{Name: "me-patch", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-patch", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-patch", Method: http.MethodPatch, Path: "/v1/me",
 	Summary: "Change the own account", Tags: []string{"me"},
 	Description: "Absent members stay.",
 	Errors:      []int{401, 409, 412, 422},
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -46,6 +48,21 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			return nil, err
 		}
 		a, err := accounts.Change(ctx, auth.Actor(ctx), seen, in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(a.Version), Body: a}, nil
+	}, nil
+}
+
+// again answers with the account as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	accounts, err := account.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, _ *Input, _ *database.Done) (*Output, error) {
+		a, err := accounts.Get(ctx, auth.Actor(ctx))
 		if err != nil {
 			return nil, err
 		}

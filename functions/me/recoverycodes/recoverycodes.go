@@ -9,17 +9,17 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 )
 
 // Function is POST /v1/me/totp/recovery-codes. Answers with ten, once; those before no longer count. 401 reauth_required without a fresh proof, which holds a code.
-var Function = host.Function{Name: "me-recoverycodes", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-recoverycodes", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-recoverycodes", Method: http.MethodPost, Path: "/v1/me/totp/recovery-codes",
 	Summary: "Make new recovery codes", Tags: []string{"me"},
 	Description:   "Answers with ten, once; those before no longer count. 401 reauth_required without a fresh proof, which holds a code.",
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 404},
-}, New, auth.Required)}
+}, New, idempotency.Secret[Input, Output], auth.Required)}
 
 // Input is empty.
 type Input struct{}

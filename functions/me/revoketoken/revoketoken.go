@@ -9,18 +9,18 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 )
 
 // Function is DELETE /v1/me/tokens/{id}. It stops at its next request. Another user's id is 404.
-var Function = host.Function{Name: "me-revoketoken", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-revoketoken", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-revoketoken", Method: http.MethodDelete, Path: "/v1/me/tokens/{id}",
 	Summary: "Revoke an API token", Tags: []string{"me"},
 	Description:   "It stops at its next request. Another user's id is 404.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 404},
-}, New, auth.Required)}
+}, New, idempotency.Empty[Input, struct{}], auth.Required)}
 
 // Input is the request.
 type Input struct {

@@ -9,17 +9,17 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/secret"
 )
 
 // Function is POST /v1/me/totp/confirm. Takes a code of the app, and answers with ten recovery codes, once. From then on sign-in and reauth want a code.
-var Function = host.Function{Name: "me-totpconfirm", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-totpconfirm", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-totpconfirm", Method: http.MethodPost, Path: "/v1/me/totp/confirm",
 	Summary: "Switch the second factor on", Tags: []string{"me"},
 	Description: "Takes a code of the app, and answers with ten recovery codes, once. From then on sign-in and reauth want a code.",
 	Errors:      []int{401, 409, 422, 429},
-}, New, auth.Required)}
+}, New, idempotency.Secret[Input, Output], auth.Required)}
 
 // Input is the request.
 type Input struct {

@@ -9,17 +9,17 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 )
 
 // Function is POST /v1/me/totp. Answers with a secret, once, which counts when a code confirms it. 401 reauth_required without a fresh proof of the password; 409 wrong_state if there is a second factor already.
-var Function = host.Function{Name: "me-totpenrol", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-totpenrol", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-totpenrol", Method: http.MethodPost, Path: "/v1/me/totp",
 	Summary: "Begin a second factor", Tags: []string{"me"},
 	Description:   "Answers with a secret, once, which counts when a code confirms it. 401 reauth_required without a fresh proof of the password; 409 wrong_state if there is a second factor already.",
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 409},
-}, New, auth.Required)}
+}, New, idempotency.Secret[Input, Output], auth.Required)}
 
 // Input is empty.
 type Input struct{}

@@ -9,18 +9,18 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 )
 
 // Function is DELETE /v1/me/totp. 401 reauth_required without a fresh proof, which holds a code;
 // 409 wrong_state where only a recovery code resets the password.
-var Function = host.Function{Name: "me-totpremove", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "me-totpremove", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "me-totpremove", Method: http.MethodDelete, Path: "/v1/me/totp",
 	Summary: "Remove the second factor", Tags: []string{"me"},
 	Description:   "401 reauth_required without a fresh proof, which holds a code; 409 wrong_state where only a recovery code resets the password.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 404, 409},
-}, New, auth.Required)}
+}, New, idempotency.Empty[Input, struct{}], auth.Required)}
 
 // Input is empty.
 type Input struct{}

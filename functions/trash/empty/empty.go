@@ -8,23 +8,24 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/job"
 	"docuvault/shared/queue"
 	"docuvault/shared/vault"
 )
 
 // Function is DELETE /v1/trash. What is in the trash when it begins is unreadable at once, and its bytes are deleted soon after.
-var Function = host.Function{Name: "trash-empty", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "trash-empty", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "trash-empty", Method: http.MethodDelete, Path: "/v1/trash",
 	Summary: "Empty the trash", Tags: []string{"documents"},
 	Description: "Deletes for good what is in the trash when it begins; a document that comes meanwhile stays. " +
 		"A very large trash takes more than one call: repeat it until remaining is 0.",
 	Errors:   []int{401, 403},
 	Security: auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Output says how far it came.
 type Output struct {
@@ -58,5 +59,20 @@ func New(env *host.Env) (func(context.Context, *struct{}) (*Output, error), erro
 			return nil, err
 		}
 		return &out, nil
+	}, nil
+}
+
+// again answers with what is left of what was in the trash then: a call that
+// died may have come half way.
+func again(env *host.Env, _ idempotency.Handler[struct{}, Output]) (func(context.Context, *struct{}, *database.Done) (*Output, error), error) {
+	documents, err := vault.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, _ *struct{}, done *database.Done) (*Output, error) {
+		var out Output
+		var err error
+		out.Body.Purging, out.Body.Remaining, err = documents.TrashLeft(ctx, auth.Actor(ctx), done.At)
+		return &out, err
 	}, nil
 }

@@ -9,21 +9,21 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/settle"
 )
 
 // Function is DELETE /v1/uploads/{id}: the reservation is released once,
 // however often it is called. A stored document answers 409 wrong_state.
-var Function = host.Function{Name: "uploads-abort", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "uploads-abort", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "uploads-abort", Method: http.MethodDelete, Path: "/v1/uploads/{id}",
 	Summary: "Abort an upload", Tags: []string{"uploads"},
 	Description:   "Releases the reserved room. Bytes that still arrive are deleted.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 403, 404, 409},
 	Security:      auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Empty[Input, struct{}], auth.Required)}
 
 // Input names the document.
 type Input struct {

@@ -9,8 +9,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/upload"
 	"docuvault/shared/upload/uploadindex"
 )
@@ -18,7 +20,7 @@ import (
 // Function is POST /v1/uploads. The same bytes while they are pending answer
 // 200 with the same document and a fresh URL; bytes that are stored answer 409
 // duplicate_document; too little room answers 413 quota_exceeded.
-var Function = host.Function{Name: "uploads-begin", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "uploads-begin", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "uploads-begin", Method: http.MethodPost, Path: "/v1/uploads",
 	Summary: "Begin an upload", Tags: []string{"uploads"},
 	Description: "Reserves room and answers with a request that the client sends straight to storage. " +
@@ -26,7 +28,7 @@ var Function = host.Function{Name: "uploads-begin", Trigger: hosthttp.Operation(
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 403, 409, 413, 422},
 	Security:      auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is the announced document.
 type Input struct {
@@ -56,5 +58,21 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			out.Status = http.StatusOK
 		}
 		return out, nil
+	}, nil
+}
+
+// again answers with the document that was made, and a fresh URL while its bytes
+// have not come.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	uploads, err := upload.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, _ *Input, done *database.Done) (*Output, error) {
+		begun, err := uploads.Begun(ctx, auth.Actor(ctx), done.Resource, hosthttp.PublicURL(ctx), auth.Blind(ctx))
+		if err != nil {
+			return nil, err
+		}
+		return &Output{Status: http.StatusCreated, Body: begun}, nil
 	}, nil
 }

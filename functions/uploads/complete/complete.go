@@ -11,8 +11,8 @@ import (
 	"docuvault/shared/auth"
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
-	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/settle"
 	"docuvault/shared/vault"
 )
@@ -21,7 +21,7 @@ import (
 // number of times. Without bytes it answers 409 upload_incomplete; when they
 // were not the announced ones, 409 upload_rejected. It puts the parts of a large
 // document together, and answers pending until a worker has read it.
-var Function = host.Function{Name: "uploads-complete", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "uploads-complete", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "uploads-complete", Method: http.MethodPost, Path: "/v1/uploads/{id}/complete",
 	Summary: "Complete an upload", Tags: []string{"uploads"},
 	Description: "Asks storage whether the bytes are there, and moves the document on. " +
@@ -29,7 +29,7 @@ var Function = host.Function{Name: "uploads-complete", Trigger: hosthttp.Operati
 		"The bucket's notification does the same; whichever comes first wins, and repeating it changes nothing.",
 	Errors:   []int{401, 403, 404, 409},
 	Security: auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Harmless[Input, Output], auth.Required)}
 
 // Input names the document.
 type Input struct {

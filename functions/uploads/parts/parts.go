@@ -12,19 +12,20 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/upload"
 )
 
 // Function is POST /v1/uploads/{id}/parts. A document that is sent in one
 // request, or is stored, answers 409 wrong_state.
-var Function = host.Function{Name: "uploads-parts", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "uploads-parts", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "uploads-parts", Method: http.MethodPost, Path: "/v1/uploads/{id}/parts",
 	Summary: "Sign parts of an upload", Tags: []string{"uploads"},
 	Description: "Answers with a request for each part that the client sends straight to storage, in any order and several at a time. " +
 		"Storage itself refuses another size and another hash; a part that is sent again replaces the earlier one. Moves the upload's deadline.",
 	Errors:   []int{401, 403, 404, 409, 422},
 	Security: auth.Accepts(auth.ScopeUpload, auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Harmless[Input, Output], auth.Required)}
 
 // Input names the document and its parts.
 type Input struct {
