@@ -177,14 +177,45 @@ func (b *bucket) Stat(ctx context.Context, key string) (Info, error) {
 // Delete implements Backend. A bucket without versioning lists each object as
 // its one version "null".
 func (b *bucket) Delete(ctx context.Context, key string) error {
+	var gone error
+	for range deleteRounds {
+		versions, err := b.versions(ctx, key)
+		if err != nil {
+			return err
+		}
+		gone = nil
+		for _, version := range versions {
+			err := b.core.RemoveObject(ctx, b.name, key, minio.RemoveObjectOptions{VersionID: version})
+			switch {
+			case err == nil || isNotFound(err):
+			case version != "" && minio.ToErrorResponse(err).Code == "InvalidArgument":
+				// versitygw's answer to a version that somebody else deleted since
+				// it was listed: looked up again.
+				gone = err
+			default:
+				return translate("delete", err)
+			}
+		}
+		if gone == nil {
+			return nil
+		}
+	}
+	return translate("delete", gone)
+}
+
+// deleteRounds is how often Delete looks which versions are left.
+const deleteRounds = 3
+
+// versions lists the ids of an object's versions and delete markers; one empty
+// id where the server knows no versions.
+func (b *bucket) versions(ctx context.Context, key string) ([]string, error) {
 	var versions []string
 	for v := range b.core.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: key, Recursive: true, WithVersions: true}) {
 		if v.Err != nil {
 			if minio.ToErrorResponse(v.Err).StatusCode != http.StatusNotImplemented {
-				return translate("list versions", v.Err)
+				return nil, translate("list versions", v.Err)
 			}
-			versions = []string{""}
-			break
+			return []string{""}, nil
 		}
 		// A key sorts before all that it is a prefix of.
 		if v.Key != key {
@@ -194,15 +225,9 @@ func (b *bucket) Delete(ctx context.Context, key string) error {
 	}
 	// The library ends the listing without an error when the context ends.
 	if err := ctx.Err(); err != nil {
-		return translate("list versions", err)
+		return nil, translate("list versions", err)
 	}
-	for _, version := range versions {
-		err := b.core.RemoveObject(ctx, b.name, key, minio.RemoveObjectOptions{VersionID: version})
-		if err != nil && !isNotFound(err) {
-			return translate("delete", err)
-		}
-	}
-	return nil
+	return versions, nil
 }
 
 // Health implements Backend.

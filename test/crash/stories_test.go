@@ -3,15 +3,17 @@ package crash_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"docuvault/shared/auth"
 	"docuvault/shared/dbtest"
 	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/id"
 	"docuvault/shared/storage"
+	"docuvault/shared/storage/storagetest"
 	"docuvault/shared/vaulttest"
 )
 
@@ -316,15 +318,31 @@ func init() {
 		messages: true,
 		arrange: func(t *testing.T, c *crashed) subject {
 			t.Helper()
-			s := analyzed(t, c)
-			c.user.Call(t, http.MethodPatch, "/v1/documents/"+s.Document.String(), correction, "User-Agent", secretWord).JSON(t, http.StatusOK, nil)
+			for _, bucket := range c.buckets() {
+				storagetest.KeepVersions(t, bucket)
+			}
+			s := stored(append([]byte(secretWord+" "+c.user.ID.String()+"\n"), invoice...), "text/plain")(t, c)
+			c.deliver(t)
+			words := map[string]any{"topic": secretWord, "title": secretWord, "notes": secretWord, "correspondent": secretWord, "tags": []string{secretWord}}
+			c.user.Call(t, http.MethodPatch, "/v1/documents/"+s.Document.String(), words, "User-Agent", secretWord, "Idempotency-Key", s.Document.String()).JSON(t, http.StatusOK, nil)
+			c.user.Call(t, http.MethodPost, "/v1/me/tokens", map[string]any{"name": secretWord, "scopes": []string{"read"}}).JSON(t, http.StatusCreated, nil)
+			c.user.Call(t, http.MethodPost, "/v1/me/totp", nil).JSON(t, http.StatusCreated, nil)
 			trashed := stored([]byte(secretWord+" in the trash"), "text/plain")(t, c)
 			c.user.Call(t, http.MethodDelete, "/v1/documents/"+trashed.Document.String(), nil).JSON(t, http.StatusNoContent, nil)
 			put(t, c, []byte(secretWord+" not settled"), "text/plain")
-			inParts(t, c)
+			sendAll(t, c, inParts(t, c))
 			c.PutDirectly(t, s.Key, []byte(secretWord+" in a second version"))
+			c.PutDirectly(t, c.user.ID.String()+"/"+id.New().String()+"/stray.bin", []byte(secretWord+" that no row knows"))
+			preview := c.user.ID.String() + "/preview"
+			for range 2 {
+				if err := c.Store.Derived.Put(t.Context(), preview, strings.NewReader(secretWord), int64(len(secretWord)), storage.PutOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.exec(t, `INSERT INTO objects (key, user_id, document_id, kind, size) VALUES ($1, $2, $3, 'preview', $4)`, preview, c.user.ID.String(), s.Document.String(), len(secretWord))
 			c.exec(t, `UPDATE users SET email = $2 || id || '@example.org', display_name = $2 WHERE id = $1`, c.user.ID.String(), secretWord)
 			c.exec(t, `INSERT INTO credentials (user_id, kind, phc) VALUES ($1, 'password', $2)`, c.user.ID.String(), secretWord)
+			c.somewhere(t, secretWord)
 			return s
 		},
 		act: func(a *actor) error {
@@ -348,15 +366,7 @@ func init() {
 		},
 		check: func(t *testing.T, c *crashed) {
 			t.Helper()
-			for _, from := range []string{`users WHERE id = $1`, `documents WHERE user_id = $1`, `user_keys WHERE user_id = $1`,
-				`sessions WHERE user_id = $1`, `quotas WHERE user_id = $1`, `audit_personal WHERE user_id = $1`, `topics WHERE user_id = $1`, `erasures WHERE user_id = $1`} {
-				if n := c.count(t, from); n != 0 {
-					t.Errorf("%d rows of %s", n, from)
-				}
-			}
-			if n := c.objects(t); n != 0 {
-				t.Errorf("%d objects are left", n)
-			}
+			c.gone(t)
 			for _, action := range []string{"account.deleted", "account.erased"} {
 				if n := c.Audit(t, action, c.user.ID); n != 1 {
 					t.Errorf("%d entries of %s, want 1", n, action)
@@ -394,29 +404,84 @@ func init() {
 // nowhere else.
 const secretWord = "wolframpetal"
 
-// nowhere looks for a word in both buckets and in a dump of the database.
-func (c *crashed) nowhere(t *testing.T, word string) {
+func (c *crashed) buckets() []string {
+	return []string{c.Vars["S3_BUCKET"], c.Vars["S3_DERIVED_BUCKET"]}
+}
+
+// holders are the places that hold a word: the database, and versions of
+// objects in both buckets.
+func (c *crashed) holders(t *testing.T, word string) (places []string) {
 	t.Helper()
 	if bytes.Contains(c.DB.Dump(t), []byte(word)) {
-		t.Error("the database holds the word")
+		places = append(places, "the database")
 	}
-	for _, b := range []storage.Backend{c.Store.Documents, c.Store.Derived} {
-		lister, err := storage.As[storage.Lister](b)
+	for _, bucket := range c.buckets() {
+		storagetest.EachVersion(t, bucket, "", func(key string, content []byte) {
+			if bytes.Contains(content, []byte(word)) {
+				places = append(places, key)
+			}
+		})
+	}
+	return places
+}
+
+func (c *crashed) nowhere(t *testing.T, word string) {
+	t.Helper()
+	if places := c.holders(t, word); len(places) > 0 {
+		t.Errorf("the word is in %v", places)
+	}
+}
+
+// somewhere makes sure that there is something to delete: the database, the
+// document and its second version, trash, pending, stray, and two versions of a
+// derived object.
+func (c *crashed) somewhere(t *testing.T, word string) {
+	t.Helper()
+	if places := c.holders(t, word); len(places) < 8 {
+		t.Fatalf("the word is only in %v", places)
+	}
+}
+
+// gone looks for anything of the story's user: rows of the tables that the
+// catalogue knows, versions and markers of objects, parts of uploads, and the
+// user's id in any other place of the database than the log.
+func (c *crashed) gone(t *testing.T) {
+	t.Helper()
+	tables := dbtest.Query1[[]string](t, c.DB, `SELECT array_agg(c.table_name::text) FROM information_schema.columns c
+	   JOIN information_schema.tables t USING (table_schema, table_name)
+	  WHERE c.table_schema = 'public' AND c.column_name = 'user_id' AND t.table_type = 'BASE TABLE' AND c.table_name <> 'audit_log'`)
+	if len(tables) < 20 {
+		t.Fatalf("only %d tables: %v", len(tables), tables)
+	}
+	for _, table := range append(tables, "users") {
+		column := "user_id"
+		if table == "users" {
+			column = "id"
+		}
+		if n := c.count(t, table+` WHERE `+column+` = $1`); n != 0 {
+			t.Errorf("%d rows of %s", n, table)
+		}
+	}
+	table := ""
+	for line := range strings.Lines(string(c.DB.Dump(t))) {
+		if name, ok := strings.CutPrefix(line, "-- "); ok {
+			table = strings.TrimSpace(name)
+		}
+		if table != "public.audit_log" && strings.Contains(line, c.user.ID.String()) {
+			t.Errorf("%s knows the user: %.200s", table, line)
+		}
+	}
+	for _, bucket := range c.buckets() {
+		storagetest.EachVersion(t, bucket, c.user.ID.String()+"/", func(key string, content []byte) {
+			t.Errorf("%s/%s is left, %d bytes", bucket, key, len(content))
+		})
+	}
+	for upload, err := range c.Parts(t).ListStale(t.Context(), time.Now().Add(time.Hour)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for info, err := range lister.List(t.Context(), "", "") {
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _, err := b.Get(t.Context(), info.Key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			content, err := io.ReadAll(body)
-			if _ = body.Close(); err != nil || bytes.Contains(content, []byte(word)) {
-				t.Errorf("%s holds the word (%v)", info.Key, err)
-			}
+		if strings.HasPrefix(upload.Key, c.user.ID.String()) {
+			t.Errorf("an upload of %s is left", upload.Key)
 		}
 	}
 }

@@ -357,6 +357,24 @@ func testDeleteAllVersions(t *testing.T, s Subject) {
 	if n := s.CountVersions(t, "v/ab"); n != 3 {
 		t.Errorf("the neighbour has %d versions, had 3", n)
 	}
+	// Two who delete it at once are both right.
+	for round := range 10 {
+		for n := range 4 {
+			put(t, s.Backend, "v/twice", []byte{byte(round), byte(n)})
+		}
+		errs := make(chan error, 3)
+		for range cap(errs) {
+			go func() { errs <- s.Backend.Delete(t.Context(), "v/twice") }()
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Errorf("deleting at once: %v", err)
+			}
+		}
+		if n := s.CountVersions(t, "v/twice"); n != 0 {
+			t.Fatalf("%d versions or markers are left", n)
+		}
+	}
 }
 
 func testCancelled(t *testing.T, s Subject) {

@@ -226,6 +226,41 @@ func (s *server) drop(t testing.TB, bucket string) {
 	}
 }
 
+// KeepVersions makes a bucket of [Environ] keep every version of its objects. It
+// fails the test where the server cannot.
+func KeepVersions(t testing.TB, bucket string) {
+	t.Helper()
+	if err := running(t).client(t).EnableVersioning(t.Context(), bucket); err != nil {
+		t.Fatalf("enable versioning: %v", err)
+	}
+}
+
+// EachVersion calls each for every version that a bucket has of objects below
+// prefix, with its content, and for every delete marker, with nil.
+func EachVersion(t testing.TB, bucket, prefix string, each func(key string, content []byte)) {
+	t.Helper()
+	client := running(t).client(t)
+	for o := range client.ListObjectsIter(t.Context(), bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			t.Fatalf("list versions: %v", o.Err)
+		}
+		if o.IsDeleteMarker {
+			each(o.Key, nil)
+			continue
+		}
+		body, err := client.GetObject(t.Context(), bucket, o.Key, minio.GetObjectOptions{VersionID: o.VersionID})
+		if err != nil {
+			t.Fatalf("read a version of %s: %v", o.Key, err)
+		}
+		content, err := io.ReadAll(body)
+		_ = body.Close()
+		if err != nil {
+			t.Fatalf("read a version of %s: %v", o.Key, err)
+		}
+		each(o.Key, content)
+	}
+}
+
 // client is for what the storage package does not do: versioning.
 func (s *server) client(t testing.TB) *minio.Client {
 	t.Helper()
