@@ -137,6 +137,30 @@ func TestLostAnswer(t *testing.T) {
 	again.Refresh(t).Problem(t, fault.SessionRevoked)
 }
 
+// A laptop that slept over night: its access token is too old, and its refresh
+// token is as good as in the evening, also when the last answer fell into the
+// moment of the lid, and though another tab woke up first.
+func TestSuspendedOverNight(t *testing.T) {
+	t.Parallel()
+	v := open(t, nil)
+	tab := v.SignUp(t, "a@example.org")
+	use(t, tab)
+	asleep := tab.Copy()                              // what the disk has of the cookie jar
+	tab.Copy().Refresh(t).JSON(t, http.StatusOK, nil) // whose answer never arrived
+	earlier(t, v, "9 hours")
+	other := asleep.Copy()
+	asleep.Refresh(t).JSON(t, http.StatusOK, nil)
+	use(t, asleep)
+	other.Refresh(t).JSON(t, http.StatusOK, nil) // within the grace of that use
+	if other.RefreshToken() != asleep.RefreshToken() {
+		t.Error("two tabs have two tokens")
+	}
+	use(t, other)
+	if n := dbtest.Query1[int](t, v.DB, `SELECT count(*) FROM alerts`); n != 0 {
+		t.Errorf("%d alerts about a night's sleep", n)
+	}
+}
+
 // From the first use of the new generation on, only the grace is left.
 func TestGrace(t *testing.T) {
 	t.Parallel()

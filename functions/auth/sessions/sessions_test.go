@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/functions/auth/login"
+	"docuvault/functions/auth/refresh"
 	"docuvault/functions/auth/revoke"
 	"docuvault/functions/auth/revokeothers"
 	"docuvault/functions/auth/sessions"
@@ -100,6 +102,31 @@ func TestList(t *testing.T) {
 	v.DB.Exec(t, `UPDATE sessions SET last_used_at = now() - interval '15 days' WHERE id = $1`, oldest.ID)
 	if found := listed(t, second); len(found) != 1 {
 		t.Errorf("%d sessions after one expired", len(found))
+	}
+}
+
+// Over HTTP, as the list is made: a prefix of the address that the proxy tells,
+// and when the session was last continued.
+func TestListSaysFromWhereAndWhen(t *testing.T) {
+	t.Parallel()
+	v := authtest.Open(t, map[string]string{"TRUSTED_PROXIES": "127.0.0.1"}, login.Function, refresh.Function, sessions.Function)
+	v.SignUp(t, "a@example.org")
+	c := v.Client()
+	c.Headers = append(c.Headers, "X-Forwarded-For", "203.0.113.77")
+	c.Login(t, "a@example.org", authtest.Password).JSON(t, http.StatusOK, nil)
+	newest := listed(t, c)[0]
+	if newest.Network != "203.0.113.0/24" || newest.Device != "Firefox on Linux" || !newest.Current {
+		t.Errorf("%+v", newest)
+	}
+	v.DB.Exec(t, `UPDATE sessions SET last_used_at = last_used_at - interval '3 days', expires_at = now() + interval '5 days' WHERE id = $1`, newest.ID)
+	aged := listed(t, c)[0]
+	c.Refresh(t).JSON(t, http.StatusOK, nil)
+	used := listed(t, c)[0]
+	if used.ID != newest.ID || used.LastUsedAt.Sub(aged.LastUsedAt) < 3*24*time.Hour-time.Minute || time.Since(used.LastUsedAt) > time.Minute {
+		t.Errorf("last used %v, before %v", used.LastUsedAt, aged.LastUsedAt)
+	}
+	if left := time.Until(used.ExpiresAt); left > 5*24*time.Hour {
+		t.Errorf("expires in %v, want the absolute limit where that comes first", left)
 	}
 }
 
