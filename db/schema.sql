@@ -3349,14 +3349,17 @@ CREATE TRIGGER tags_noted AFTER INSERT OR DELETE OR UPDATE ON public.tags FOR EA
 
 
 --
--- Name: topics topics_limit; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
---
-
-CREATE TRIGGER topics_limit AFTER INSERT ON public.topics REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('1000');
 -- Name: audit_log take_key; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
 --
 
 CREATE TRIGGER take_key AFTER INSERT ON public.audit_log FOR EACH ROW WHEN ((NULLIF(current_setting('app.claim'::text, true), ''::text) IS NOT NULL)) EXECUTE FUNCTION public.take_key();
+
+
+--
+-- Name: topics topics_limit; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER topics_limit AFTER INSERT ON public.topics REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION public.limit_rows('1000');
 
 
 --

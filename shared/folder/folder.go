@@ -10,6 +10,7 @@ package folder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -180,6 +181,19 @@ func (f *Folders) Change(ctx context.Context, actor database.Actor, folder id.ID
 			        SELECT `+audit.Call+` FROM changed`, entry.Into(ctx, actor, args))
 		}
 	})
+}
+
+// Get returns one folder. It returns fault.NotFound.
+func (f *Folders) Get(ctx context.Context, actor database.Actor, folder id.ID) (Folder, error) {
+	u, err := f.vault.Keys(ctx, actor)
+	if err != nil {
+		return Folder{}, err
+	}
+	found, err := f.write(ctx, actor, u, folder, "read folder", func(*database.Batch) {})
+	if errors.Is(err, database.ErrNoRows) {
+		return Folder{}, fault.New(fault.NotFound, "There is no such folder.")
+	}
+	return found, err
 }
 
 // write runs statements that leave the folder there, and reads it.

@@ -88,6 +88,19 @@ func Harmless[I, O any](_ *host.Env, handle Handler[I, O]) (func(context.Context
 	return func(ctx context.Context, in *I, _ *database.Done) (*O, error) { return handle(ctx, in) }, nil
 }
 
+// Rest is the [Answer] of an operation that removes something by its id in as
+// many transactions as it takes, the first of which keeps the key: what is left
+// is removed, and what is gone was.
+func Rest[I, O any](_ *host.Env, handle Handler[I, O]) (func(context.Context, *I, *database.Done) (*O, error), error) {
+	return func(ctx context.Context, in *I, _ *database.Done) (*O, error) {
+		out, err := handle(ctx, in)
+		if fault.CodeOf(err) == fault.NotFound {
+			return new(O), nil
+		}
+		return out, err
+	}, nil
+}
+
 // Secret is the [Answer] of an operation whose answer holds a secret that is
 // shown once: fault.SecretNotRepeated.
 func Secret[I, O any](*host.Env, Handler[I, O]) (func(context.Context, *I, *database.Done) (*O, error), error) {

@@ -7,6 +7,7 @@ package tag
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -184,6 +185,19 @@ func lockTagged(b *database.Batch, args database.Args) {
 
 // touchTagged makes a new version of the documents of a tag.
 const touchTagged = `UPDATE documents d SET user_id = user_id WHERE d.user_id = app_user() AND ` + tagged
+
+// Get returns one tag. It returns fault.NotFound.
+func (s *Tags) Get(ctx context.Context, actor database.Actor, tag id.ID) (Tag, error) {
+	u, err := s.vault.Keys(ctx, actor)
+	if err != nil {
+		return Tag{}, err
+	}
+	found, err := s.write(ctx, actor, u, tag, "read tag", func(*database.Batch) {})
+	if errors.Is(err, database.ErrNoRows) {
+		return Tag{}, fault.New(fault.NotFound, "There is no such tag.")
+	}
+	return found, err
+}
 
 // write runs statements that leave the tag there, and reads it.
 func (s *Tags) write(ctx context.Context, actor database.Actor, u *keys.User, tag id.ID, doing string, statements func(b *database.Batch)) (Tag, error) {

@@ -10,6 +10,7 @@ package topic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -232,6 +233,19 @@ func (s *Topics) Change(ctx context.Context, actor database.Actor, topic id.ID, 
 			b.Exec(vault.Lag(`topic_id = @id`), args)
 		}
 	})
+}
+
+// Get returns one topic. It returns fault.NotFound.
+func (s *Topics) Get(ctx context.Context, actor database.Actor, topic id.ID) (Topic, error) {
+	u, err := s.vault.Keys(ctx, actor)
+	if err != nil {
+		return Topic{}, err
+	}
+	found, err := s.write(ctx, actor, u, topic, "read topic", func(*database.Batch) {})
+	if errors.Is(err, database.ErrNoRows) {
+		return Topic{}, fault.New(fault.NotFound, "There is no such topic.")
+	}
+	return found, err
 }
 
 // write runs statements that leave the topic there, and reads it.

@@ -23,6 +23,8 @@ const keyHeader = "Idempotency-Key"
 var keyless = map[string]string{
 	"me-delete":      "afterwards nobody is there to be answered",
 	"search-query":   "it changes nothing",
+	"documents-bulk": "it says how things are to be, and answers for each document: a repeat changes nothing more",
+	"uploads-batch":  "each is begun in a transaction of its own, and the same bytes are the same upload",
 	"events-storage": "not a user's, and any number of times is once",
 }
 
@@ -123,7 +125,8 @@ func TestARepeatedChangeIsMadeOnce(t *testing.T) {
 			if a.Document.ID != b.Document.ID || b.Upload.URL == "" && b.Upload.Multipart == nil {
 				t.Errorf("%s: %s and %s", operation, first.Bytes, second.Bytes)
 			}
-		case !harmless && !bytes.Equal(first.Bytes, second.Bytes):
+		// A folder may go in several transactions: a repeat counts what was left.
+		case !harmless && operation != "folders-delete" && !bytes.Equal(first.Bytes, second.Bytes):
 			t.Errorf("%s: %s\nand repeated %s", operation, first.Bytes, second.Bytes)
 		}
 		if !harmless && first.Header.Get("ETag") != second.Header.Get("ETag") && second.StatusCode < http.StatusBadRequest {

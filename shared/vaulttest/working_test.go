@@ -2,6 +2,7 @@ package vaulttest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,10 +69,30 @@ var workings = map[string]func(t *testing.T, u *vaulttest.User) working{
 		return working{path: r.path + "/restore"}
 	},
 
+	"documents-summary": at("/v1/documents/summary"),
+	"folders-list":      at("/v1/folders"),
+	"folders-create":    withBody(at("/v1/folders"), map[string]any{"name": "House"}),
+	"folders-patch":     withBody(named("/v1/folders", ""), map[string]any{"name": "Home"}),
+	"folders-delete":    named("/v1/folders", ""),
+	"topics-list":       at("/v1/topics"),
+	"topics-create":     withBody(at("/v1/topics"), map[string]any{"name": "Kiln"}),
+	"topics-patch":      withBody(named("/v1/topics", ""), map[string]any{"name": "Home"}),
+	"topics-delete":     named("/v1/topics", ""),
+	"tags-list":         at("/v1/tags"),
+	"tags-patch":        withBody(tagged(""), map[string]any{"name": "Home"}),
+	"tags-delete":       tagged(""),
+	"tags-merge": func(t *testing.T, u *vaulttest.User) working {
+		t.Helper()
+		r := tagged("/merge")(t, u)
+		into := strings.TrimPrefix(tagged("")(t, u).path, "/v1/tags/")
+		return working{r.path, map[string]any{"into": into}}
+	},
+
 	"me-get":         at("/v1/me"),
 	"me-delete":      at("/v1/me"),
 	"me-alerts":      at("/v1/me/alerts"),
 	"me-audit":       at("/v1/me/audit"),
+	"me-exportaudit": at("/v1/me/audit/export"),
 	"me-patch":       withBody(at("/v1/me"), map[string]any{"display_name": "Ada"}),
 	"me-tokens":      at("/v1/me/tokens"),
 	"me-createtoken": withBody(at("/v1/me/tokens"), map[string]any{"name": "scanner", "scopes": []string{"upload"}}),
@@ -100,6 +121,16 @@ var workings = map[string]func(t *testing.T, u *vaulttest.User) working{
 		body := vaulttest.Announce("a.txt", "text/plain", vaulttest.Unique(t, 100))
 		body["allow_duplicate"] = true // so that nothing else keeps a second one away
 		return working{"/v1/uploads", body}
+	},
+	"changes-list": at("/v1/changes"),
+	"documents-bulk": func(t *testing.T, u *vaulttest.User) working {
+		t.Helper()
+		d := strings.TrimPrefix(document("")(t, u).path, "/v1/documents/")
+		return working{"/v1/documents/bulk", map[string]any{"ids": []string{d}, "action": "trash"}}
+	},
+	"uploads-batch": func(t *testing.T, _ *vaulttest.User) working {
+		t.Helper()
+		return working{"/v1/uploads/batch", map[string]any{"uploads": []any{vaulttest.Announce("a.txt", "text/plain", vaulttest.Unique(t, 100))}}}
 	},
 	"uploads-abort": func(t *testing.T, u *vaulttest.User) working {
 		t.Helper()
@@ -187,6 +218,35 @@ func confirmation(t *testing.T, u *vaulttest.User) working {
 		t.Fatal(err)
 	}
 	return working{"/v1/me/totp/confirm", map[string]any{"code": code}}
+}
+
+// named is a folder or a topic.
+func named(list, below string) func(*testing.T, *vaulttest.User) working {
+	return func(t *testing.T, u *vaulttest.User) working {
+		t.Helper()
+		var made struct{ ID string }
+		u.Call(t, http.MethodPost, list, map[string]any{"name": "A " + id.New().String()}).JSON(t, http.StatusCreated, &made)
+		return working{path: list + "/" + made.ID + below}
+	}
+}
+
+// tagged is a tag that a document has.
+func tagged(below string) func(*testing.T, *vaulttest.User) working {
+	return func(t *testing.T, u *vaulttest.User) working {
+		t.Helper()
+		name := id.New().String()
+		d := document("")(t, u)
+		u.Call(t, http.MethodPatch, d.path, map[string]any{"tags": []string{name}}).JSON(t, http.StatusOK, nil)
+		var tags struct{ Items []struct{ ID, Name string } }
+		u.Call(t, http.MethodGet, "/v1/tags", nil).JSON(t, http.StatusOK, &tags)
+		for _, tag := range tags.Items {
+			if tag.Name == name {
+				return working{path: "/v1/tags/" + tag.ID + below}
+			}
+		}
+		t.Fatalf("no tag %s", name)
+		return working{}
+	}
 }
 
 // document is one that is ready.

@@ -8,21 +8,23 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/folder"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 )
 
 // Function is POST /v1/folders. A name that the parent has already is 409 name_taken.
-var Function = host.Function{Name: "folders-create", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "folders-create", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "folders-create", Method: http.MethodPost, Path: "/v1/folders",
 	Summary: "Make a folder", Tags: []string{"folders"},
 	Description:   "A name is once in a folder, upper and lower case being the same. Folders nest at most 32 deep.",
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 403, 409, 422},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is the folder to make.
 type Input struct {
@@ -50,5 +52,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			return nil, err
 		}
 		return &Output{ETag: hosthttp.ETag(f.Version), Body: f}, nil
+	}, nil
+}
+
+// again answers with the folder as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	folders, err := folder.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, _ *Input, done *database.Done) (*Output, error) {
+		now, err := folders.Get(ctx, auth.Actor(ctx), done.Resource)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
 	}, nil
 }

@@ -12,11 +12,12 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/vault"
 )
 
 // Function is DELETE /v1/folders/{id}. Restoring one of its documents brings its folder back.
-var Function = host.Function{Name: "folders-delete", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "folders-delete", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "folders-delete", Method: http.MethodDelete, Path: "/v1/folders/{id}",
 	Summary: "Delete a folder with all that is in it", Tags: []string{"folders"},
 	Description: "Its documents, and those of the folders in it, go into the trash. A document that is restored brings its folder back, " +
@@ -24,7 +25,7 @@ var Function = host.Function{Name: "folders-delete", Trigger: hosthttp.Operation
 		"ends with deadline_exceeded: repeat it.",
 	Errors:   []int{401, 403, 404, 412},
 	Security: auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Rest[Input, Output], auth.Required)}
 
 // Input names the folder.
 type Input struct {

@@ -8,20 +8,22 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/folder"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 )
 
 // Function is PATCH /v1/folders/{id}. With If-Match it changes only the version the client saw, else 412.
-var Function = host.Function{Name: "folders-patch", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "folders-patch", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "folders-patch", Method: http.MethodPatch, Path: "/v1/folders/{id}",
 	Summary: "Rename or move a folder", Tags: []string{"folders"},
 	Description: "Absent members stay. What is in it moves with it. Into itself it cannot be moved: 422 folder_cycle.",
 	Errors:      []int{401, 403, 404, 409, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -52,5 +54,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			return nil, err
 		}
 		return &Output{ETag: hosthttp.ETag(f.Version), Body: f}, nil
+	}, nil
+}
+
+// again answers with the folder as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	folders, err := folder.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		now, err := folders.Get(ctx, auth.Actor(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
 	}, nil
 }

@@ -12,18 +12,19 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/tag"
 )
 
 // Function is DELETE /v1/tags/{id}.
-var Function = host.Function{Name: "tags-delete", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "tags-delete", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "tags-delete", Method: http.MethodDelete, Path: "/v1/tags/{id}",
 	Summary: "Delete a tag", Tags: []string{"tags"},
 	Description:   "It is taken from all documents.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 403, 404, 412},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Rest[Input, struct{}], auth.Required)}
 
 // Input names the tag.
 type Input struct {

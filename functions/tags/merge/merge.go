@@ -9,20 +9,22 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/backlog"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/tag"
 )
 
 // Function is POST /v1/tags/{id}/merge. Documents that had both have the other one once.
-var Function = host.Function{Name: "tags-merge", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "tags-merge", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "tags-merge", Method: http.MethodPost, Path: "/v1/tags/{id}/merge",
 	Summary: "Merge a tag into another", Tags: []string{"tags"},
 	Description: "Its documents get the other one instead, and it is deleted.",
 	Errors:      []int{401, 403, 404, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input names the two.
 type Input struct {
@@ -56,5 +58,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		send.Send(ctx, actor)
 		return &Output{ETag: hosthttp.ETag(t.Version), Body: t}, nil
+	}, nil
+}
+
+// again answers with the tag that stays as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	tags, err := tag.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		now, err := tags.Get(ctx, auth.Actor(ctx), in.Body.Into)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
 	}, nil
 }

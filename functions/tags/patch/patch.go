@@ -9,20 +9,22 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/backlog"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/tag"
 )
 
 // Function is PATCH /v1/tags/{id}. With If-Match it changes only the version the client saw, else 412.
-var Function = host.Function{Name: "tags-patch", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "tags-patch", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "tags-patch", Method: http.MethodPatch, Path: "/v1/tags/{id}",
 	Summary: "Rename a tag", Tags: []string{"tags"},
 	Description: "Its documents keep it. A name that another tag has is 409 name_taken: merge the two.",
 	Errors:      []int{401, 403, 404, 409, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -61,5 +63,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		send.Send(ctx, actor)
 		return &Output{ETag: hosthttp.ETag(changed.Version), Body: changed}, nil
+	}, nil
+}
+
+// again answers with the tag as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	tags, err := tag.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		now, err := tags.Get(ctx, auth.Actor(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
 	}, nil
 }

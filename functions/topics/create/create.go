@@ -8,20 +8,22 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/topic"
 )
 
 // Function is POST /v1/topics. A name that is there already is 409 name_taken.
-var Function = host.Function{Name: "topics-create", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "topics-create", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "topics-create", Method: http.MethodPost, Path: "/v1/topics",
 	Summary: "Make a topic", Tags: []string{"topics"},
 	Description:   "Needs a name. The analysis suggests it from then on, better with each document that you give it to.",
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 403, 409, 422},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is the topic to make.
 type Input struct {
@@ -46,5 +48,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			return nil, err
 		}
 		return &Output{ETag: hosthttp.ETag(t.Version), Body: t}, nil
+	}, nil
+}
+
+// again answers with the topic as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	topics, err := topic.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, _ *Input, done *database.Done) (*Output, error) {
+		now, err := topics.Get(ctx, auth.Actor(ctx), done.Resource)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
 	}, nil
 }

@@ -12,18 +12,19 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/topic"
 )
 
 // Function is DELETE /v1/topics/{id}.
-var Function = host.Function{Name: "topics-delete", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "topics-delete", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "topics-delete", Method: http.MethodDelete, Path: "/v1/topics/{id}",
 	Summary: "Delete a topic", Tags: []string{"topics"},
 	Description:   "Its documents have none from then on, until you or a later analysis gives them one. What the analysis learned of it is forgotten. With very many documents it can end with deadline_exceeded: repeat it.",
 	DefaultStatus: http.StatusNoContent,
 	Errors:        []int{401, 403, 404, 412},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, idempotency.Rest[Input, struct{}], auth.Required)}
 
 // Input names the topic.
 type Input struct {

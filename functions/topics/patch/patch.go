@@ -9,20 +9,22 @@ import (
 
 	"docuvault/shared/auth"
 	"docuvault/shared/backlog"
+	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/idempotency"
 	"docuvault/shared/topic"
 )
 
 // Function is PATCH /v1/topics/{id}. With If-Match it changes only the version the client saw, else 412.
-var Function = host.Function{Name: "topics-patch", Trigger: hosthttp.Operation(huma.Operation{
+var Function = host.Function{Name: "topics-patch", Trigger: idempotency.Operation(huma.Operation{
 	OperationID: "topics-patch", Method: http.MethodPatch, Path: "/v1/topics/{id}",
 	Summary: "Change a topic", Tags: []string{"topics"},
 	Description: "Absent members stay, null clears. Its documents keep it.",
 	Errors:      []int{401, 403, 404, 409, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, auth.Required)}
+}, New, again, auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -59,5 +61,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		send.Send(ctx, actor)
 		return &Output{ETag: hosthttp.ETag(changed.Version), Body: changed}, nil
+	}, nil
+}
+
+// again answers with the topic as it is now.
+func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
+	topics, err := topic.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
+		now, err := topics.Get(ctx, auth.Actor(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
 	}, nil
 }
