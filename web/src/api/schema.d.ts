@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description 401 invalid_credentials for an unknown address, a wrong password and a disabled account alike; 401 totp_required once the password is right and the account has a second factor; 429 rate_limited with retry_after in seconds.
+         * @description 401 invalid_credentials for an unknown address, a wrong password and a disabled account alike; 403 email_unverified once the password is right and the address has to be proven first; 401 totp_required once the password is right and the account has a second factor; 429 rate_limited with retry_after in seconds.
          */
         post: operations["auth-login"];
         delete?: never;
@@ -275,7 +275,7 @@ export interface paths {
         put?: never;
         /**
          * Register
-         * @description Makes an account and signs in. The refresh token comes as a cookie that no script can read. 403 registration_closed or invite_invalid where REGISTRATION is not open; 409 email_taken.
+         * @description Makes an account and signs in. The refresh token comes as a cookie that no script can read. 403 registration_closed or invite_invalid where REGISTRATION is not open; 409 email_taken. Where EMAIL_VERIFICATION is required: 202 without tokens, for a taken address as well; all else is in a mail to the address.
          */
         post: operations["auth-register"];
         delete?: never;
@@ -320,6 +320,26 @@ export interface paths {
          * @description It stops at its next request.
          */
         delete: operations["auth-revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove an address
+         * @description With the token of the link that was sent there. 403 link_invalid for a token that was used, is older than 24 hours or was never ours.
+         */
+        post: operations["auth-verify"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1465,6 +1485,10 @@ export interface components {
             /** @description upload adds and reads nothing; read reads and searches; write does both, changes and deletes. */
             scopes: ("upload" | "read" | "write")[];
         };
+        AuthVerifyInputBody: {
+            /** @description What stands behind #token= in the link. */
+            token: string;
+        };
         ChainHead: {
             /** Format: date-time */
             at: string;
@@ -1594,7 +1618,7 @@ export interface components {
              * @description What happened, for programs. Codes are never renamed.
              * @enum {string}
              */
-            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
+            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_busy" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "secret_not_repeated" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
             /** @description What happened and what to do next, for people. */
             detail: string;
             /** @description With validation_failed: what is wrong, and where. */
@@ -1736,6 +1760,7 @@ export interface components {
         };
         UploadBegun: {
             document: components["schemas"]["VaultDocument"];
+            /** @description Empty in the repeat of an answer, when nothing is to be sent any more. */
             upload: components["schemas"]["UploadInstructions"];
         };
         UploadDownload: {
@@ -2224,7 +2249,10 @@ export interface operations {
     "admin-invite": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2261,6 +2289,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2284,7 +2321,10 @@ export interface operations {
     "admin-uninvite": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2319,6 +2359,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2456,7 +2505,10 @@ export interface operations {
     "admin-change": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2563,6 +2615,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2954,6 +3015,13 @@ export interface operations {
                     "application/json": components["schemas"]["AuthGrant"];
                 };
             };
+            /** @description Accepted: a mail is on its way to the address */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -3113,6 +3181,64 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "auth-verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthVerifyInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3453,7 +3579,10 @@ export interface operations {
                 /** @description Delete for good instead of into the trash. */
                 permanent?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3528,6 +3657,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the document had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -3572,6 +3703,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3689,7 +3829,10 @@ export interface operations {
     "documents-reprocess": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3766,7 +3909,10 @@ export interface operations {
     "documents-restore": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4006,7 +4152,10 @@ export interface operations {
     "folders-create": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4077,6 +4226,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the folder had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -4123,6 +4274,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Precondition Failed */
             412: {
                 headers: {
@@ -4156,6 +4316,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the folder had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -4335,6 +4497,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the account had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -4598,7 +4762,10 @@ export interface operations {
     "me-createtoken": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4658,7 +4825,10 @@ export interface operations {
     "me-revoketoken": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4684,6 +4854,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4752,7 +4931,10 @@ export interface operations {
     "me-totpenrol": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4785,6 +4967,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -4799,7 +4990,10 @@ export interface operations {
     "me-totpremove": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4839,6 +5033,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -4853,7 +5056,10 @@ export interface operations {
     "me-totpconfirm": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4922,7 +5128,10 @@ export interface operations {
     "me-recoverycodes": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4948,6 +5157,24 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5077,6 +5304,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the tag had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -5121,6 +5350,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Precondition Failed */
             412: {
                 headers: {
@@ -5154,6 +5392,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the tag had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -5246,7 +5486,10 @@ export interface operations {
     "tags-merge": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5288,6 +5531,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5365,7 +5617,10 @@ export interface operations {
     "topics-create": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5436,6 +5691,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the topic had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -5480,6 +5737,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Precondition Failed */
             412: {
                 headers: {
@@ -5513,6 +5779,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
                 /** @description The ETag that the topic had; 412 when it has another. */
                 "If-Match"?: string;
             };
@@ -5605,7 +5873,10 @@ export interface operations {
     "trash-empty": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5638,6 +5909,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -5652,7 +5941,10 @@ export interface operations {
     "uploads-begin": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5790,7 +6082,10 @@ export interface operations {
     "uploads-abort": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5864,7 +6159,10 @@ export interface operations {
     "uploads-complete": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -6016,7 +6314,10 @@ export interface operations {
     "uploads-parts": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A random value of your choice, such as a UUID. The same request with the same key within 24 hours makes the change once: a repeat answers with the same status and the resource as it is then. 422 idempotency_key_reused for another request; 409 idempotency_key_busy while the first is being worked on; 409 secret_not_repeated where the answer held a secret. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
