@@ -128,7 +128,12 @@ func sealWith(random io.Reader, key Key, place Place, plaintext []byte) ([]byte,
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("seal: reading a nonce: %w", err)
 	}
-	return key.aead().Seal(sealed, nonce, plaintext, place.bind(sealed[:headerSize])), nil
+	return key.seal(sealed, nonce, plaintext, place.bind(sealed[:headerSize])), nil
+}
+
+// seal appends ciphertext and tag to dst.
+func (k Key) seal(dst, nonce, plaintext, additional []byte) []byte {
+	return k.aead().Seal(dst, nonce, plaintext, additional)
 }
 
 // Open decrypts a sealed value. keys returns the key of a number, and false if
@@ -147,7 +152,15 @@ func Open(keys func(number uint32) (Key, bool), place Place, sealed []byte) ([]b
 	if !ok || key.aead == nil || key.number != number {
 		return nil, ErrSealedKey
 	}
-	plaintext, err := key.aead().Open(make([]byte, 0, len(body)-tagSize), nonce, body, place.bind(header))
+	return key.open(nonce, body, place.bind(header))
+}
+
+// open returns what a ciphertext with its tag holds, never nil without an error.
+func (k Key) open(nonce, body, additional []byte) ([]byte, error) {
+	if len(nonce) != nonceSize || len(body) < tagSize {
+		return nil, ErrSealedMalformed
+	}
+	plaintext, err := k.aead().Open(make([]byte, 0, len(body)-tagSize), nonce, body, additional)
 	if err != nil {
 		return nil, ErrSealedForged
 	}

@@ -131,3 +131,14 @@ func within(packages []string, prefix string) string {
 	}
 	return ""
 }
+
+// TestVectorsModule holds the module of test vectors in step with this one,
+// whose requirements it repeats: otherwise its tests would not build.
+func TestVectorsModule(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-mod=readonly", "-deps", "-test", "-tags=wycheproof", "./...")
+	cmd.Dir = root + "/test/wycheproof"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s\nmend it: cd test/wycheproof && go mod tidy", out)
+	}
+}

@@ -67,24 +67,54 @@ func run(args []string, out io.Writer) (code int, err error) {
 			environment = append(environment, dbtest.ServerVariable+"="+server.DSN("postgres").Reveal())
 		}
 	}
-	cmd := exec.Command("go", goTestArgs(args)...)
-	cmd.Env = environment
-	return goTest(cmd, signals, out)
+	var runs []*exec.Cmd
+	for _, m := range modules(args) {
+		cmd := exec.Command("go", m.args...)
+		cmd.Dir, cmd.Env = m.dir, environment
+		runs = append(runs, cmd)
+	}
+	return goTest(runs, signals, out)
 }
 
-// goTest runs "go test -json" and reports on it.
-func goTest(cmd *exec.Cmd, signals <-chan os.Signal, out io.Writer) (code int, err error) {
+// goTest runs every "go test -json", one after the other, and reports on them
+// all.
+func goTest(runs []*exec.Cmd, signals <-chan os.Signal, out io.Writer) (code int, err error) {
 	out = &shared{out: out}
+	report := newReport(out)
+	goFailed := false
+	for _, cmd := range runs {
+		failed, err := goTestOne(cmd, signals, report, out)
+		if goFailed = goFailed || failed; err != nil {
+			report.close(goFailed)
+			if errors.Is(err, errInterrupted) {
+				return 130, err
+			}
+			return 1, err
+		}
+	}
+	report.close(goFailed)
+	switch {
+	case report.failed > 0:
+		return 1, nil
+	case report.passed == 0:
+		return 1, errors.New("no test ran")
+	}
+	return 0, nil
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// goTestOne runs one of them; failed is what the go command says.
+func goTestOne(cmd *exec.Cmd, signals <-chan os.Signal, report *report, out io.Writer) (failed bool, err error) {
 	cmd.Stderr = out
 	ownGroup(cmd)
 	events, err := cmd.StdoutPipe()
 	if err != nil {
-		return 1, err
+		return true, err
 	}
 	if err := cmd.Start(); err != nil {
-		return 1, fmt.Errorf("start go test: %w", err)
+		return true, fmt.Errorf("start go test: %w", err)
 	}
-	report := newReport(out)
 	read := make(chan error, 1)
 	go func() { read <- report.read(events) }()
 	interrupted := false
@@ -99,21 +129,16 @@ func goTest(cmd *exec.Cmd, signals <-chan os.Signal, out io.Writer) (code int, e
 		}
 	}
 	waitErr := cmd.Wait()
-	report.close(waitErr != nil)
 	var exit *exec.ExitError
 	switch {
 	case interrupted:
-		return 130, errors.New("interrupted")
+		return waitErr != nil, errInterrupted
 	case readErr != nil:
-		return 1, fmt.Errorf("read what go test says: %w", readErr)
+		return true, fmt.Errorf("read what go test says: %w", readErr)
 	case waitErr != nil && !errors.As(waitErr, &exit):
-		return 1, waitErr
-	case report.failed > 0:
-		return 1, nil
-	case report.passed == 0:
-		return 1, errors.New("no test ran")
+		return true, waitErr
 	}
-	return 0, nil
+	return waitErr != nil, nil
 }
 
 // shared lets the report and go's own messages write in turn.
@@ -128,20 +153,48 @@ func (s *shared) Write(p []byte) (int, error) {
 	return s.out.Write(p)
 }
 
-// goTestArgs adds what is missing: -json, ./... where no argument looks like a
+// vectors is the folder of the module that holds the test vectors, which has a
+// build tag of its own.
+const vectors = "test/wycheproof"
+
+// module is one "go test": where, and with which arguments.
+type module struct {
+	dir  string
+	args []string
+}
+
+// modules says what to run: -json is added, ./... where no argument looks like a
 // package, and more time for a package than Go's ten minutes: the crash tests
-// take most of that when two cores run all packages at once.
-func goTestArgs(args []string) []string {
-	list := []string{"test", "-json"}
+// take most of that when two cores run all packages at once. All packages are
+// those of the module of test vectors too.
+func modules(args []string) []module {
+	var flags, packages []string
 	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-timeout") }) {
-		list = append(list, "-timeout=30m")
+		flags = append(flags, "-timeout=30m")
 	}
-	list = append(list, args...)
-	isPackage := func(arg string) bool {
-		return !strings.HasPrefix(arg, "-") && (strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "docuvault/"))
+	all, own := true, false
+	for _, arg := range args {
+		switch {
+		case strings.HasPrefix(arg, "-") || !strings.HasPrefix(arg, ".") && !strings.HasPrefix(arg, "docuvault/"):
+			flags = append(flags, arg)
+		case strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(arg, "./"), "docuvault/"), vectors):
+			all, own = false, true
+		default:
+			all = false
+			own = own || arg == "./..." || arg == "docuvault/..."
+			packages = append(packages, arg)
+		}
 	}
-	if !slices.ContainsFunc(args, isPackage) {
-		list = append(list, "./...")
+	test := func(args ...string) []string { return slices.Concat([]string{"test", "-json"}, flags, args) }
+	var list []module
+	if all {
+		packages, own = []string{"./..."}, true
+	}
+	if len(packages) > 0 {
+		list = append(list, module{args: test(packages...)})
+	}
+	if own {
+		list = append(list, module{dir: vectors, args: test("-tags=wycheproof", "./...")})
 	}
 	return list
 }

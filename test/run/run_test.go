@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// module writes a small module and runs its tests through goTest.
-func module(t *testing.T, files map[string]string, args ...string) (code int, output string) {
+// written writes a small module and runs its tests through goTest.
+func written(t *testing.T, files map[string]string, args ...string) (code int, output string) {
 	t.Helper()
 	dir := t.TempDir()
 	files["go.mod"] = "module example\n\ngo 1.26\n"
@@ -23,11 +23,11 @@ func module(t *testing.T, files map[string]string, args ...string) (code int, ou
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", goTestArgs(args)...)
+	cmd := exec.Command("go", modules(args)[0].args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	var out bytes.Buffer
-	code, err := goTest(cmd, nil, &out)
+	code, err := goTest([]*exec.Cmd{cmd}, nil, &out)
 	if err != nil {
 		out.WriteString("error: " + err.Error() + "\n")
 	}
@@ -130,7 +130,7 @@ func TestTwo(t *testing.T) { t.Run("x", func(t *testing.T) { t.Error("broken thi
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			code, output := module(t, test.files, test.args...)
+			code, output := written(t, test.files, test.args...)
 			if code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
@@ -154,5 +154,49 @@ func TestTwo(t *testing.T) { t.Run("x", func(t *testing.T) { t.Error("broken thi
 				t.Log(output)
 			}
 		})
+	}
+}
+
+// All packages are those of the module of test vectors too; some are what was
+// named.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	const own = "test/wycheproof: test -json -timeout=30m -race -tags=wycheproof ./..."
+	for args, want := range map[string]string{
+		"-race":                                  ": test -json -timeout=30m -race ./... | " + own,
+		"-race ./...":                            ": test -json -timeout=30m -race ./... | " + own,
+		"-race ./shared/seal ./functions/...":    ": test -json -timeout=30m -race ./shared/seal ./functions/...",
+		"-race ./test/wycheproof":                own,
+		"-race ./test/wycheproof/... ./test/run": ": test -json -timeout=30m -race ./test/run | " + own,
+	} {
+		var got []string
+		for _, m := range modules(strings.Fields(args)) {
+			got = append(got, m.dir+": "+strings.Join(m.args, " "))
+		}
+		if all := strings.Join(got, " | "); all != want {
+			t.Errorf("%s: %s, want %s", args, all, want)
+		}
+	}
+}
+
+// What fails in one module fails the run, and the count is of both.
+func TestModulesAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	var runs []*exec.Cmd
+	for _, body := range []string{"func TestA(t *testing.T) { t.Error(\"broken\") }", "func TestB(*testing.T) {}"} {
+		dir := t.TempDir()
+		for name, content := range map[string]string{"go.mod": "module example\n\ngo 1.26\n", "p_test.go": testFile(body)} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command("go", modules(nil)[0].args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+		runs = append(runs, cmd)
+	}
+	var out bytes.Buffer
+	code, err := goTest(runs, nil, &out)
+	if code != 1 || err != nil || !strings.HasSuffix(strings.TrimSpace(out.String()), "1 passed, 1 failed, 0 skipped") {
+		t.Errorf("%d, %v:\n%s", code, err, out.String())
 	}
 }
