@@ -1,4 +1,6 @@
 import { createHmac } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, expectNothingLeft, newAccount, register, signIn, test, tokenOf } from './vault'
 
 /** The code of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 seconds). */
@@ -115,4 +117,53 @@ test('a lost answer of a refresh signs nobody out', async ({ page, watch }) => {
   await page.reload()
   await expect(page.getByRole('button', { name: account.email })).toBeVisible()
   expect(lost).toBe(2)
+})
+
+/** The address in the newest mail to somebody, from where a vault without a mail server puts its mails. */
+function mailedLink(to: string): URL | undefined {
+  const folder = join(process.env['DOCUVAULT_DATA'] ?? '', 'mail')
+  for (const name of readdirSync(folder).sort().reverse()) {
+    const mail = readFileSync(join(folder, name), 'utf8')
+    if (!mail.includes(to)) continue
+    // Quoted-printable (RFC 2045 section 6.7).
+    const text = mail.replace(/=\r?\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    const found = /https?:\/\/\S+#token=[\w.~-]+/.exec(text)
+    if (found) return new URL(found[0])
+  }
+  return undefined
+}
+
+test('a forgotten password is replaced by a link in a mail, whose token stays nowhere', async ({ page }) => {
+  const account = await register(page)
+  // The page has its session before the cookie goes.
+  await expect(page.getByRole('button', { name: account.email })).toBeVisible()
+  await page.context().clearCookies()
+  await page.goto('/login')
+  await page.getByRole('link', { name: 'Forgotten your password?' }).click()
+  await expect(page.getByRole('heading', { name: 'A new password' })).toBeVisible()
+  await page.getByLabel('E-mail address').fill(account.email)
+  await page.getByRole('button', { name: 'Send the link' }).click()
+  await expect(page.getByText(`If there is an account for ${account.email}`)).toBeVisible()
+
+  let link: URL | undefined
+  await expect.poll(() => (link = mailedLink(account.email))?.pathname).toBe('/reset')
+  const token = link?.hash.slice('#token='.length) ?? ''
+  expect(token.length).toBeGreaterThan(20)
+  await page.goto(`/reset${link?.hash ?? ''}`)
+  await expect(page).toHaveURL(/\/reset$/)
+  const password = 'another long sentence of mine'
+  await page.getByLabel('New password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Set the password' }).click()
+  await expect(page.getByText('The new password is set')).toBeVisible()
+  await expectNothingLeft(page, account.password, password, token)
+
+  await page.goto('/login')
+  await page.goto(`/reset${link?.hash ?? ''}`)
+  await page.getByLabel('New password', { exact: true }).fill('and once more with the same link')
+  await page.getByRole('button', { name: 'Set the password' }).click()
+  await expect(page.getByRole('alert')).toContainText('This link does not work')
+  await page.getByRole('link', { name: 'Sign in' }).click()
+  await expect(page.getByRole('heading', { name: 'Sign in to your vault' })).toBeVisible()
+  await signIn(page, { ...account, password })
+  await expect(page).toHaveURL(/library/)
 })

@@ -1,7 +1,8 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
-import { asProblem, Problem, problemOf } from '@/api/problem'
+import { asProblem, type Problem } from '@/api/problem'
 import type { components } from '@/api/schema'
+import { post } from './post'
 import { connectTabs, type Pass } from './tabs'
 
 export type User = components['schemas']['AccountAccount']
@@ -15,17 +16,6 @@ const margin = 30_000
 
 /** Seconds between tries while nothing answers at the start. */
 const patience = [1, 2, 4, 8, 15]
-
-async function post(path: string, body?: unknown, token?: string): Promise<Response> {
-  const headers: Record<string, string> = {}
-  if (body !== undefined) headers['Content-Type'] = 'application/json'
-  if (token) headers['Authorization'] = `Bearer ${token}`
-  const init: RequestInit = { method: 'POST', headers, credentials: 'same-origin', signal: AbortSignal.timeout(30_000) }
-  if (body !== undefined) init.body = JSON.stringify(body)
-  const response = await fetch(path, init)
-  if (!response.ok) throw problemOf(response, await response.json().catch(() => undefined))
-  return response
-}
 
 function endedBy(problem: Problem): Ended {
   if (problem.code === 'session_revoked') return 'revoked'
@@ -128,10 +118,14 @@ export const useSession = defineStore('session', () => {
     })())
   }
 
-  async function enter(path: string, body: unknown) {
-    const next = granted((await (await post(path, body)).json()) as Grant)
+  /** False when there is no session yet: the address is to be proven first. */
+  async function enter(path: string, body: unknown): Promise<boolean> {
+    const response = await post(path, body)
+    if (response.status === 202) return false
+    const next = granted((await response.json()) as Grant)
     adopt(next)
     tabs.share(next)
+    return true
   }
 
   const login = (email: string, password: string, code?: string) =>
