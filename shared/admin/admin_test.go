@@ -233,7 +233,11 @@ func TestAnAdministratorReadsNothing(t *testing.T) {
 	boss, user := administrator(t, w), w.User(t)
 	document := user.Store(t, "a.txt", "text/plain", []byte("words")).ID
 	before := dbtest.Query1[string](t, w.DB, `SELECT string_agg(d::text, '|') FROM documents d`)
-	bodies := map[string]any{"uploads-parts": map[string]any{"parts": []any{map[string]any{"number": 1, "size": 1, "sha256": strings.Repeat("a", 64)}}}}
+	bodies := map[string]any{
+		"uploads-parts": map[string]any{"parts": []any{map[string]any{"number": 1, "size": 1, "sha256": strings.Repeat("a", 64)}}},
+		"tags-patch":    map[string]any{"name": "mine"},
+		"tags-merge":    map[string]any{"into": id.New()},
+	}
 	claims := []string{"X-User-Id", user.ID.String(), "X-Forwarded-User", user.ID.String(), "X-Act-As", user.ID.String(), "Cookie", "user_id=" + user.ID.String()}
 	checked := 0
 	for _, fn := range functions.HTTP() {

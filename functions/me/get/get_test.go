@@ -32,9 +32,9 @@ func TestGet(t *testing.T) {
 	var body map[string]any
 	answer.JSON(t, http.StatusOK, &body)
 	want := map[string]any{
-		"id": c.Grant.User.ID, "email": "a@example.org", "display_name": "", "role": "user",
+		"id": c.Grant.User.ID, "email": "a@example.org", "email_verified": false, "display_name": "", "role": "user",
 		"quota":    map[string]any{"limit_bytes": 1000.0, "used_bytes": 5.0, "reserved_bytes": 7.0},
-		"settings": map[string]any{"ai_provider": "local", "ai_model": "", "locale": "en"},
+		"settings": map[string]any{"ai_provider": "local", "ai_model": "", "locale": "en", "password_reset_by_mail": true},
 	}
 	if _, err := time.Parse(time.RFC3339, body["created_at"].(string)); err != nil {
 		t.Error(err)

