@@ -112,6 +112,8 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 		"status failed": {Statuses: []Status{Failed}}, "two states": {Statuses: []Status{Failed, Pending}}, "status trashed": {Statuses: []Status{Trashed}},
 		"a small folder": {Folder: small}, "a small topic": {Topic: "few"}, "a small tag": {Tag: "few"}, "no such folder": {Folder: id.New()},
 	}
+	// By name a page is sorted in the process, out of what is few enough.
+	sorts := slices.DeleteFunc(Sorts(), func(sort string) bool { return strings.TrimPrefix(sort, "-") == byName })
 	check := func(sort, what string, f Filter, want string) {
 		t.Helper()
 		name := strings.TrimPrefix(sort, "-")
@@ -126,7 +128,7 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 			}
 		}
 	}
-	for _, sort := range Sorts() {
+	for _, sort := range sorts {
 		for what, f := range filters {
 			check(sort, what, f, "")
 		}
@@ -136,7 +138,7 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 	db.Exec(t, `ALTER TABLE documents DISABLE TRIGGER documents_guard`)
 	db.Exec(t, `UPDATE documents SET status = 'trashed', status_before = 'ready', trashed_at = created_at + interval '1 second' WHERE status = 'ready' AND size % 2 = 0`)
 	db.Exec(t, `VACUUM ANALYZE documents`)
-	for _, sort := range Sorts() {
+	for _, sort := range sorts {
 		if strings.HasSuffix(sort, "trashed_at") {
 			check(sort, "the trash", Filter{Statuses: []Status{Trashed}}, "documents_trash")
 		}
