@@ -29,6 +29,7 @@ import (
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
 )
 
 // Header is the name of the request header.
@@ -76,6 +77,28 @@ func Operation[I, O any](op huma.Operation, construct func(*host.Env) (Handler[I
 		}, nil
 	}, guards...)
 }
+
+// Read is the [Answer] of an operation that answers with a resource: the one
+// that which names is read as it is now.
+func Read[I, O, S, R any](open func(*host.Env) (S, error), get func(S, context.Context, database.Actor, id.ID) (R, error),
+	which func(in *I, done *database.Done) id.ID, answer func(R) *O) Answer[I, O] {
+	return func(env *host.Env, _ Handler[I, O]) (func(context.Context, *I, *database.Done) (*O, error), error) {
+		resources, err := open(env)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, in *I, done *database.Done) (*O, error) {
+			now, err := get(resources, ctx, auth.Actor(ctx), which(in, done))
+			if err != nil {
+				return nil, err
+			}
+			return answer(now), nil
+		}, nil
+	}
+}
+
+// Made is the resource that a change made.
+func Made[I any](_ *I, done *database.Done) id.ID { return done.Resource }
 
 // Empty is the [Answer] of an operation that answers with nothing.
 func Empty[I, O any](*host.Env, Handler[I, O]) (func(context.Context, *I, *database.Done) (*O, error), error) {

@@ -25,7 +25,7 @@ var Function = host.Function{Name: "documents-patch", Trigger: idempotency.Opera
 	Description: "Absent members stay, null clears. Setting the topic teaches the analysis at once.",
 	Errors:      []int{401, 403, 404, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, again, auth.Required)}
+}, New, idempotency.Read(vault.Open, (*vault.Vault).Get, named, answer), auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -70,7 +70,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		if err != nil {
 			return nil, err
 		}
-		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
+		return answer(d), nil
 	}, nil
 }
 
@@ -93,17 +93,7 @@ func names(c vault.Changes) (n search.Names) {
 	return n
 }
 
-// again answers with the document as it is now.
-func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
-	documents, err := vault.Open(env)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
-		d, err := documents.Get(ctx, auth.Actor(ctx), in.ID)
-		if err != nil {
-			return nil, err
-		}
-		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil
-	}, nil
-}
+// named is the resource that the answer shows.
+func named(in *Input, _ *database.Done) id.ID { return in.ID }
+
+func answer(now vault.Document) *Output { return &Output{ETag: hosthttp.ETag(now.Version), Body: now} }

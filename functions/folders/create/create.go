@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
-	"docuvault/shared/database"
 	"docuvault/shared/folder"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
@@ -24,7 +23,7 @@ var Function = host.Function{Name: "folders-create", Trigger: idempotency.Operat
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 403, 409, 422},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, again, auth.Required)}
+}, New, idempotency.Read(folder.Open, (*folder.Folders).Get, idempotency.Made[Input], answer), auth.Required)}
 
 // Input is the folder to make.
 type Input struct {
@@ -51,21 +50,8 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		if err != nil {
 			return nil, err
 		}
-		return &Output{ETag: hosthttp.ETag(f.Version), Body: f}, nil
+		return answer(f), nil
 	}, nil
 }
 
-// again answers with the folder as it is now.
-func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
-	folders, err := folder.Open(env)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, _ *Input, done *database.Done) (*Output, error) {
-		now, err := folders.Get(ctx, auth.Actor(ctx), done.Resource)
-		if err != nil {
-			return nil, err
-		}
-		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
-	}, nil
-}
+func answer(now folder.Folder) *Output { return &Output{ETag: hosthttp.ETag(now.Version), Body: now} }

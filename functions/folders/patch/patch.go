@@ -23,7 +23,7 @@ var Function = host.Function{Name: "folders-patch", Trigger: idempotency.Operati
 	Description: "Absent members stay. What is in it moves with it. Into itself it cannot be moved: 422 folder_cycle.",
 	Errors:      []int{401, 403, 404, 409, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, again, auth.Required)}
+}, New, idempotency.Read(folder.Open, (*folder.Folders).Get, named, answer), auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -53,21 +53,11 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		if err != nil {
 			return nil, err
 		}
-		return &Output{ETag: hosthttp.ETag(f.Version), Body: f}, nil
+		return answer(f), nil
 	}, nil
 }
 
-// again answers with the folder as it is now.
-func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
-	folders, err := folder.Open(env)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
-		now, err := folders.Get(ctx, auth.Actor(ctx), in.ID)
-		if err != nil {
-			return nil, err
-		}
-		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
-	}, nil
-}
+// named is the resource that the answer shows.
+func named(in *Input, _ *database.Done) id.ID { return in.ID }
+
+func answer(now folder.Folder) *Output { return &Output{ETag: hosthttp.ETag(now.Version), Body: now} }

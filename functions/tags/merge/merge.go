@@ -24,7 +24,7 @@ var Function = host.Function{Name: "tags-merge", Trigger: idempotency.Operation(
 	Description: "Its documents get the other one instead, and it is deleted.",
 	Errors:      []int{401, 403, 404, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, again, auth.Required)}
+}, New, idempotency.Read(tag.Open, (*tag.Tags).Get, named, answer), auth.Required)}
 
 // Input names the two.
 type Input struct {
@@ -57,21 +57,11 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			return nil, err
 		}
 		send.Send(ctx, actor)
-		return &Output{ETag: hosthttp.ETag(t.Version), Body: t}, nil
+		return answer(t), nil
 	}, nil
 }
 
-// again answers with the tag that stays as it is now.
-func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
-	tags, err := tag.Open(env)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
-		now, err := tags.Get(ctx, auth.Actor(ctx), in.Body.Into)
-		if err != nil {
-			return nil, err
-		}
-		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
-	}, nil
-}
+// named is the resource that the answer shows.
+func named(in *Input, _ *database.Done) id.ID { return in.Body.Into }
+
+func answer(now tag.Tag) *Output { return &Output{ETag: hosthttp.ETag(now.Version), Body: now} }

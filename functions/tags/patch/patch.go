@@ -24,7 +24,7 @@ var Function = host.Function{Name: "tags-patch", Trigger: idempotency.Operation(
 	Description: "Its documents keep it. A name that another tag has is 409 name_taken: merge the two.",
 	Errors:      []int{401, 403, 404, 409, 412, 422},
 	Security:    auth.Accepts(auth.ScopeWrite),
-}, New, again, auth.Required)}
+}, New, idempotency.Read(tag.Open, (*tag.Tags).Get, named, answer), auth.Required)}
 
 // Input is what changes.
 type Input struct {
@@ -62,21 +62,11 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 			return nil, err
 		}
 		send.Send(ctx, actor)
-		return &Output{ETag: hosthttp.ETag(changed.Version), Body: changed}, nil
+		return answer(changed), nil
 	}, nil
 }
 
-// again answers with the tag as it is now.
-func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
-	tags, err := tag.Open(env)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, in *Input, _ *database.Done) (*Output, error) {
-		now, err := tags.Get(ctx, auth.Actor(ctx), in.ID)
-		if err != nil {
-			return nil, err
-		}
-		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
-	}, nil
-}
+// named is the resource that the answer shows.
+func named(in *Input, _ *database.Done) id.ID { return in.ID }
+
+func answer(now tag.Tag) *Output { return &Output{ETag: hosthttp.ETag(now.Version), Body: now} }

@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"docuvault/shared/auth"
-	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/idempotency"
@@ -23,7 +22,7 @@ var Function = host.Function{Name: "topics-create", Trigger: idempotency.Operati
 	DefaultStatus: http.StatusCreated,
 	Errors:        []int{401, 403, 409, 422},
 	Security:      auth.Accepts(auth.ScopeWrite),
-}, New, again, auth.Required)}
+}, New, idempotency.Read(topic.Open, (*topic.Topics).Get, idempotency.Made[Input], answer), auth.Required)}
 
 // Input is the topic to make.
 type Input struct {
@@ -47,21 +46,8 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		if err != nil {
 			return nil, err
 		}
-		return &Output{ETag: hosthttp.ETag(t.Version), Body: t}, nil
+		return answer(t), nil
 	}, nil
 }
 
-// again answers with the topic as it is now.
-func again(env *host.Env, _ idempotency.Handler[Input, Output]) (func(context.Context, *Input, *database.Done) (*Output, error), error) {
-	topics, err := topic.Open(env)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, _ *Input, done *database.Done) (*Output, error) {
-		now, err := topics.Get(ctx, auth.Actor(ctx), done.Resource)
-		if err != nil {
-			return nil, err
-		}
-		return &Output{ETag: hosthttp.ETag(now.Version), Body: now}, nil
-	}, nil
-}
+func answer(now topic.Topic) *Output { return &Output{ETag: hosthttp.ETag(now.Version), Body: now} }
