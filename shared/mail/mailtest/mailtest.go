@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -72,7 +73,15 @@ func (i *Inbox) Source(t testing.TB, m Message) []byte {
 
 func (i *Inbox) get(t testing.TB, path string, out any) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.api+path, nil)
+	if err := json.Unmarshal(i.call(t, http.MethodGet, path, nil), out); err != nil {
+		t.Fatalf("mailtest: %s: %v", path, err)
+	}
+}
+
+// call asks Mailpit's API, and returns the body of its answer.
+func (i *Inbox) call(t testing.TB, method, path string, body []byte) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, i.api+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatalf("mailtest: %v", err)
 	}
@@ -84,9 +93,11 @@ func (i *Inbox) get(t testing.TB, path string, out any) {
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("mailtest: %s: %s", path, res.Status)
 	}
-	if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
 		t.Fatalf("mailtest: %s: %v", path, err)
 	}
+	return answer
 }
 
 // Chaos lets the server answer each command of a kind (Sender, Recipient,
@@ -106,18 +117,7 @@ func (i *Inbox) Chaos(t testing.TB, command string, code int) {
 	if err != nil {
 		t.Fatalf("mailtest: %v", err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, i.api+"chaos", bytes.NewReader(body))
-	if err != nil {
-		t.Fatalf("mailtest: %v", err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatalf("mailtest: %v", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("mailtest: chaos: %s", res.Status)
-	}
+	i.call(t, http.MethodPut, "chaos", body)
 }
 
 // Site is what links in mails of tests begin with.
