@@ -45,6 +45,13 @@ test('asks for the second factor when the account has one', async ({ page }) => 
   const confirmed = await page.request.post('/v1/me/totp/confirm', { data: { code: totp(enrolment.secret, at - 30_000) }, headers })
   expect(confirmed.status()).toBe(200)
 
+  // With recovery codes at hand, no link is needed.
+  await page.goto('/settings/security')
+  await page.getByRole('button', { name: 'Send no link' }).click()
+  await expect(page.getByText('Only a recovery code sets a new one')).toBeVisible()
+  await page.reload()
+  await expect(page.getByRole('button', { name: 'Send a link again' })).toBeVisible()
+
   await page.context().clearCookies()
   await page.goto('/login')
   await signIn(page, account)
