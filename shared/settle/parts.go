@@ -75,18 +75,7 @@ func (s *Settler) assemble(ctx context.Context, actor database.Actor, document i
 	if row.uploadID != "" {
 		var err error
 		parts, err = s.parts.ListParts(ctx, row.key, row.uploadID)
-		switch {
-		case errors.Is(err, storage.ErrNotFound):
-			// Somebody else assembles or has assembled it, or storage forgot it.
-			if now, err := s.read(ctx, actor, document); err != nil || now.held {
-				return false, err
-			}
-			if _, err := s.store.Stat(ctx, row.key); err == nil {
-				return true, nil
-			} else if !errors.Is(err, storage.ErrNotFound) {
-				return false, fmt.Errorf("stat upload: %w", err)
-			}
-		case err != nil:
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return false, fmt.Errorf("list parts: %w", err)
 		}
 	}
@@ -95,6 +84,15 @@ func (s *Settler) assemble(ctx context.Context, actor database.Actor, document i
 	}
 	plan := multipart.Plan{Size: row.size, PartSize: row.partSize}
 	if numbers, total := plan.Missing(have); total > 0 {
+		// Or somebody else assembles it: parts go one by one, also while they are listed.
+		if now, err := s.read(ctx, actor, document); err != nil || now.held {
+			return false, err
+		}
+		if _, err := s.store.Stat(ctx, row.key); err == nil {
+			return true, nil
+		} else if !errors.Is(err, storage.ErrNotFound) {
+			return false, fmt.Errorf("stat upload: %w", err)
+		}
 		return false, fault.New(fault.UploadIncomplete, "Parts have not arrived. Send them first.").With("missing", numbers).With("missing_count", total)
 	}
 	// Due again before storage has the object: should this process die, the

@@ -167,6 +167,22 @@ func TestCompletesAndEventsAtOnce(t *testing.T) {
 	storedOnce(t, u, b)
 }
 
+// Parts that storage takes away because it assembles them are not missing.
+func TestCompleteWhileStorageAssembles(t *testing.T) {
+	t.Parallel()
+	outage := &vaulttest.Outage{}
+	w := vaulttest.New(t, vaulttest.InParts(), outage.Provide(t))
+	u := w.User(t)
+	b := sent(t, u, vaulttest.Unique(t, vaulttest.PartSize+10))
+	outage.Next("ListParts", func() error {
+		completed(t, u, b.Document.ID, "pending") // the other one
+		return vaulttest.Down()
+	})
+	completed(t, u, b.Document.ID, "pending")
+	event(t, u, b.Document.ID)
+	storedOnce(t, u, b)
+}
+
 // Storage assembled it, and the answer is lost: the client asks again, or the
 // reconciler finds it.
 func TestALostAnswerOfTheAssembly(t *testing.T) {

@@ -31,8 +31,7 @@ func (o *Outage) Provide(t testing.TB) func(env *host.Env) {
 }
 
 // Next makes the next call of an operation ("Get", "Stat", "Delete", "Complete",
-// "NewMultipart") run f
-// first, and fail with its error, if any.
+// "NewMultipart", "ListParts") run f first, and fail with its error, if any.
 func (o *Outage) Next(operation string, f func() error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -86,6 +85,16 @@ func (f *flaky) NewMultipart(ctx context.Context, key string, opt storage.PutOpt
 		return "", err
 	}
 	return f.Multipart.NewMultipart(ctx, key, opt)
+}
+
+// ListParts that fails has run f after it listed, and misses the last part:
+// storage that assembles takes parts away one by one, also while it lists them.
+func (f *flaky) ListParts(ctx context.Context, key, uploadID string) ([]storage.Part, error) {
+	parts, err := f.Multipart.ListParts(ctx, key, uploadID)
+	if f.outage.check("ListParts") != nil && len(parts) > 0 {
+		parts = parts[:len(parts)-1]
+	}
+	return parts, err
 }
 
 // Complete fails after it was done: its answer is lost.
