@@ -108,8 +108,14 @@ func model(grace bool) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return family{generation: 1} },
 		Step: func(state, input, output any) (bool, any) {
-			want, next := state.(family).step(input.(attempt), grace)
-			got := output.(outcome)
+			f, a, got := state.(family), input.(attempt), output.(outcome)
+			// Whether the account is enabled is read before the wait for the
+			// session: a replay that began before may end the session after.
+			if a.do == doRefresh && got.code == fault.RefreshReplayed {
+				f.disabled = false
+			}
+			want, next := f.step(a, grace)
+			next.disabled = next.disabled || state.(family).disabled
 			return got.lost || got == want, next
 		},
 	}
