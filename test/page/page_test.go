@@ -186,8 +186,9 @@ func TestPageStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Small enough that a story can ask for too much.
-	vault, err := throwaway.Start(t.Context(), program, dir, "DEFAULT_QUOTA_BYTES=104857600")
+	// Small enough that a story can ask for too much; and each story says which
+	// network it comes from, as a proxy would (web/stories/vault.ts).
+	vault, err := throwaway.Start(t.Context(), program, dir, "DEFAULT_QUOTA_BYTES=104857600", "TRUSTED_PROXIES=127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
