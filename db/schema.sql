@@ -3090,6 +3090,13 @@ END) DESC, id DESC) WHERE (status = 'trashed'::text);
 
 
 --
+-- Name: documents_undated; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_undated ON public.documents USING btree (user_id, created_at DESC, id DESC) WHERE (document_date IS NULL);
+
+
+--
 -- Name: documents_updated; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 

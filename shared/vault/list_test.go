@@ -111,6 +111,7 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 		"status ready": {Statuses: []Status{Ready}}, "a large folder": {Folder: folder}, "a large topic": {Topic: "many"}, "a large tag": {Tag: "many"},
 		"status failed": {Statuses: []Status{Failed}}, "two states": {Statuses: []Status{Failed, Pending}}, "status trashed": {Statuses: []Status{Trashed}},
 		"a small folder": {Folder: small}, "a small topic": {Topic: "few"}, "a small tag": {Tag: "few"}, "no such folder": {Folder: id.New()},
+		"no such year": {Year: 1950},
 	}
 	// By name a page is sorted in the process, out of what is few enough.
 	sorts := slices.DeleteFunc(Sorts(), func(sort string) bool { return strings.TrimPrefix(sort, "-") == byName })
@@ -131,6 +132,15 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 	for _, sort := range sorts {
 		for what, f := range filters {
 			check(sort, what, f, "")
+		}
+		// A year of 3,650 among 100,000 is found as the list goes, or whole, whichever
+		// is less. In the order of dates those without one are in between.
+		if name := strings.TrimPrefix(sort, "-"); name != "document_date" {
+			for _, after := range []*cursor{nil, {Sort: sort, Value: middle[name], ID: id.New()}} {
+				if rows, used := read(Filter{Year: 2020, Sort: sort, Limit: DefaultPage}, after); rows > 10_000 {
+					t.Errorf("%s, a year, cursor %v: a page reads %.0f documents by %v", sort, after != nil, rows, used)
+				}
+			}
 		}
 		check(sort, "nothing", Filter{}, indexes[strings.TrimPrefix(sort, "-")])
 	}

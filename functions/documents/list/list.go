@@ -33,6 +33,7 @@ type Input struct {
 	Tag      string   `query:"tag" maxLength:"100"`
 	FolderID id.ID    `query:"folder_id" format:"uuid"`
 	Unfiled  bool     `query:"unfiled" doc:"Only documents that are in no folder."`
+	Year     int      `query:"year" minimum:"1" maximum:"9999" doc:"That of the date on the paper, or of its upload where there is none: the year under which the summary counts it."`
 	Q        string   `query:"q" maxLength:"500" doc:"A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that."`
 	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date,trashed_at,-trashed_at,name,-name" default:"-created_at" doc:"By name: the title, or the file name without one; up to 5,000 documents, so within a folder."`
 }
@@ -53,7 +54,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
-		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Unfiled: in.Unfiled, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
+		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Unfiled: in.Unfiled, Year: in.Year, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
 		for _, s := range in.Status {
 			f.Statuses = append(f.Statuses, vault.Status(s))
 		}

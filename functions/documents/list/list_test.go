@@ -103,7 +103,7 @@ func TestFilters(t *testing.T) {
 	body["path"] = "Tax"
 	var pending vaulttest.Begun
 	u.Call(t, http.MethodPost, "/v1/uploads", body).JSON(t, http.StatusCreated, &pending)
-	u.Call(t, http.MethodPatch, "/v1/documents/"+one.ID.String(), map[string]any{"topic": "Pöttery", "tags": []string{"Home"}, "folder_id": pending.Document.FolderID}).JSON(t, http.StatusOK, nil)
+	u.Call(t, http.MethodPatch, "/v1/documents/"+one.ID.String(), map[string]any{"topic": "Pöttery", "tags": []string{"Home"}, "folder_id": pending.Document.FolderID, "document_date": "1999-12-31"}).JSON(t, http.StatusOK, nil)
 	u.Call(t, http.MethodPatch, "/v1/documents/"+two.ID.String(), map[string]any{"tags": []string{"home", "other"}}).JSON(t, http.StatusOK, nil)
 	other := w.User(t)
 	theirs := other.Store(t, "a.txt", "text/plain", vaulttest.Unique(t, 100))
@@ -125,6 +125,10 @@ func TestFilters(t *testing.T) {
 		"folder_id=" + pending.Document.FolderID: {one.ID},
 		"folder_id=" + id.New().String():         {},
 		"status=pending&folder_id=" + pending.Document.FolderID: {pending.Document.ID},
+		"year=1999": {one.ID},
+		fmt.Sprint("year=", time.Now().UTC().Year()): {two.ID},
+		"year=1998": {},
+		"year=2000": {},
 	} {
 		values, err := url.ParseQuery(query)
 		if err != nil {
