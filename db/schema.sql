@@ -2977,6 +2977,13 @@ CREATE INDEX audit_log_order ON public.audit_log USING btree (xid, id);
 
 
 --
+-- Name: audit_log_target; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX audit_log_target ON public.audit_log USING btree (user_id, target, id DESC) WHERE (target IS NOT NULL);
+
+
+--
 -- Name: audit_log_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 

@@ -338,7 +338,7 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 		"pages": positive(r.text.Pages), "language": r.text.Language,
 		"topic_key": topic.Key(), "topic_source": c.provider,
 	}
-	entry := audit.Entry{Action: audit.Analyzed, Target: c.document, Metadata: map[string]any{"source": string(r.text.Source)}}
+	entry := audit.Entry{Action: audit.Analyzed, Target: c.document, Metadata: map[string]any{"source": string(r.text.Source), "suggested": ok}}
 	return a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		b.Exec(`SELECT require_lease(@id, @fence)`, args)
 		topic.Ensure(b)

@@ -14,6 +14,7 @@ import (
 
 	"docuvault/shared/analysis"
 	"docuvault/shared/dbtest"
+	"docuvault/shared/id"
 	"docuvault/shared/queue"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/sample"
@@ -246,7 +247,16 @@ func TestWithoutAProvider(t *testing.T) {
 		if d.Status != "ready" || d.Topic != "" || len(d.Suggestions) != 0 || d.SniffedType == "" {
 			t.Errorf("%s: %+v", provider, d)
 		}
+		if suggested(t, w, d.ID) {
+			t.Errorf("%s: the history says that a topic was suggested", provider)
+		}
 	}
+}
+
+// suggested is what the audit log says of a document's analysis.
+func suggested(t *testing.T, w *vaulttest.World, document id.ID) bool {
+	t.Helper()
+	return dbtest.Query1[bool](t, w.DB, `SELECT (metadata->>'suggested')::boolean FROM audit_log WHERE action = 'document.analyzed' AND target = $1`, document.String())
 }
 
 // A topic of one's own that is a starter by another writing is one topic.
@@ -259,6 +269,9 @@ func TestAStarterTopicThatThePersonWroteOtherwise(t *testing.T) {
 	d := u.Analyzed(t, "b.pdf", "application/pdf", sample.Documents()[0].Bytes)
 	if d.Topic != "INVOICE" || d.Suggestions[0].Value != "INVOICE" || len(d.Suggestions) > 0 && strings.Contains(fmt.Sprint(d.Suggestions), "{topic invoice") {
 		t.Errorf("topic %q, suggestions %+v", d.Topic, d.Suggestions)
+	}
+	if !suggested(t, w, d.ID) {
+		t.Error("the history does not say that a topic was suggested")
 	}
 	if n := dbtest.Query1[int](t, w.DB, `SELECT count(*) FROM topics`); n != 1 {
 		t.Errorf("%d topics", n)

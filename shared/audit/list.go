@@ -45,10 +45,15 @@ func OpenLog(env *host.Env) (*Log, error) {
 	})
 }
 
+const listing = `SELECT l.id, l.at, l.actor, l.action, l.target, l.metadata::text, p.personal
+		          FROM audit_log l LEFT JOIN audit_personal p ON p.audit_id = l.id
+		         WHERE l.user_id = app_user() AND (@target::uuid IS NULL OR l.target = @target) AND (@after::bigint IS NULL OR l.id < @after)
+		         ORDER BY l.id DESC LIMIT @limit`
+
 // List returns up to limit entries about the acting user that come after cursor
-// ("": the first), with their personal part where it was not deleted. It
-// returns fault.CursorInvalid.
-func (l *Log) List(ctx context.Context, actor database.Actor, limit int, cursor string) (Page, error) {
+// ("": the first), with their personal part where it was not deleted; only
+// those of one target unless that is Nil. It returns fault.CursorInvalid.
+func (l *Log) List(ctx context.Context, actor database.Actor, target id.ID, limit int, cursor string) (Page, error) {
 	var after *int64
 	if cursor != "" {
 		n, err := strconv.ParseInt(cursor, 10, 64)
@@ -62,10 +67,8 @@ func (l *Log) List(ctx context.Context, actor database.Actor, limit int, cursor 
 	var sealed bool
 	err := l.db.Do(ctx, actor, func(b *database.Batch) {
 		readHead(b, &sealed, &head)
-		b.Each(`SELECT l.id, l.at, l.actor, l.action, l.target, l.metadata::text, p.personal
-		          FROM audit_log l LEFT JOIN audit_personal p ON p.audit_id = l.id
-		         WHERE l.user_id = app_user() AND (@after::bigint IS NULL OR l.id < @after) ORDER BY l.id DESC LIMIT @limit`,
-			database.Args{"after": after, "limit": limit + 1}, func(scan func(...any) error) error {
+		b.Each(listing, database.Args{"target": database.NullID(target), "after": after, "limit": limit + 1},
+			func(scan func(...any) error) error {
 				var r Read
 				var metadata string
 				var personal *string

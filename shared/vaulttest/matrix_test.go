@@ -231,7 +231,8 @@ var matrix = map[string]row{
 		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/audit/export?limit=1"), status: http.StatusOK}}
 	}},
 	"me-audit": {calls: func(s *stage) []call {
-		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/audit?limit=1"), status: http.StatusOK}}
+		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/audit?limit=1"), status: http.StatusOK},
+			{query: "?target=" + s.ids["ready document"].String(), status: http.StatusOK}}
 	}},
 }
 

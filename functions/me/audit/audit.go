@@ -11,6 +11,7 @@ import (
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/id"
 )
 
 // Function is GET /v1/me/audit, newest first.
@@ -20,8 +21,9 @@ var Function = host.Function{Name: "me-audit", Trigger: hosthttp.Operation(huma.
 	Errors: []int{401, 422},
 }, New, auth.Required)}
 
-// Input pages.
+// Input filters and pages.
 type Input struct {
+	Target id.ID  `query:"target" format:"uuid" doc:"Only what was done to this: with a document's id its history."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Cursor string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before."`
 }
@@ -38,7 +40,7 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		return nil, err
 	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
-		page, err := log.List(ctx, auth.Actor(ctx), in.Limit, in.Cursor)
+		page, err := log.List(ctx, auth.Actor(ctx), in.Target, in.Limit, in.Cursor)
 		if err != nil {
 			return nil, err
 		}

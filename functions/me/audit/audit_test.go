@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"docuvault/functions/me/audit"
@@ -69,12 +70,53 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+func TestHistoryOfOneTarget(t *testing.T) {
+	t.Parallel()
+	v := authtest.Open(t, nil, audit.Function)
+	anna, ben := v.SignUp(t, "a@example.org"), v.SignUp(t, "b@example.org")
+	const document, other = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
+	write := func(user, target, action string) {
+		v.DB.Exec(t, `INSERT INTO audit_log (user_id, actor, action, target) VALUES ($1, 'user', $2, $3)`, user, action, target)
+	}
+	for _, action := range []string{"upload.begun", "upload.stored", "document.changed"} {
+		write(anna.Grant.User.ID, document, action)
+		write(anna.Grant.User.ID, other, action)
+	}
+	write(ben.Grant.User.ID, document, "document.changed")
+
+	var got []string
+	for cursor := ""; ; {
+		var p page
+		anna.Call(t, http.MethodGet, "/v1/me/audit?limit=2&target="+document+"&cursor="+cursor, nil).JSON(t, http.StatusOK, &p)
+		for _, item := range p.Items {
+			if item.Target != document {
+				t.Errorf("entry of %s", item.Target)
+			}
+			got = append(got, item.Action)
+		}
+		if cursor = p.NextCursor; cursor == "" {
+			break
+		}
+	}
+	if want := []string{"document.changed", "upload.stored", "upload.begun"}; !slices.Equal(got, want) {
+		t.Errorf("history %v, want %v", got, want)
+	}
+	// A document of somebody else has no history, as one that nobody has.
+	for _, target := range []string{other, "01900000-0000-7000-8000-000000000003"} {
+		var none page
+		ben.Call(t, http.MethodGet, "/v1/me/audit?target="+target, nil).JSON(t, http.StatusOK, &none)
+		if len(none.Items) != 0 {
+			t.Errorf("entries %+v", none.Items)
+		}
+	}
+}
+
 func TestBadPages(t *testing.T) {
 	t.Parallel()
 	v := authtest.Open(t, nil, audit.Function)
 	c := v.SignUp(t, "a@example.org")
 	c.Call(t, http.MethodGet, "/v1/me/audit?cursor=x", nil).Problem(t, fault.CursorInvalid)
-	for _, query := range []string{"limit=0", "limit=201", "limit=x", "offset=3"} {
+	for _, query := range []string{"limit=0", "limit=201", "limit=x", "offset=3", "target=x"} {
 		c.Call(t, http.MethodGet, "/v1/me/audit?"+query, nil).Problem(t, fault.ValidationFailed)
 	}
 	v.Client().Call(t, http.MethodGet, "/v1/me/audit", nil).Problem(t, fault.Unauthenticated)

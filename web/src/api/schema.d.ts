@@ -4624,6 +4624,8 @@ export interface operations {
     "me-audit": {
         parameters: {
             query?: {
+                /** @description Only what was done to this: with a document's id its history. */
+                target?: string;
                 limit?: number;
                 /** @description next_cursor of the page before. */
                 cursor?: string;
