@@ -30,6 +30,11 @@ const (
 	Purging    Status = "purging"    // being deleted for good
 )
 
+// AnyStatus are all in which a document can be listed.
+func AnyStatus() []Status {
+	return []Status{Pending, Stored, Processing, Ready, Failed, Rejected, Expired, Trashed}
+}
+
 // MaxAttempts is how often a document's analysis is begun before it counts as
 // failed. Attempts that an outage ended do not count.
 const MaxAttempts = 5

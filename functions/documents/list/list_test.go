@@ -128,6 +128,9 @@ func TestFilters(t *testing.T) {
 		"year=1999": {one.ID},
 		fmt.Sprint("year=", time.Now().UTC().Year()): {two.ID},
 		"year=1998": {},
+		"id=" + one.ID.String() + "," + trashed.ID.String() + "," + pending.Document.ID.String() + "," + purging.ID.String() + "," + theirs.ID.String(): {pending.Document.ID, trashed.ID, one.ID},
+		"status=ready&id=" + one.ID.String() + "," + two.ID.String():                                                                                    {one.ID},
+		"sort=name&id=" + two.ID.String() + "," + one.ID.String():                                                                                       {one.ID, two.ID},
 		"year=2000": {},
 	} {
 		values, err := url.ParseQuery(query)
@@ -156,7 +159,9 @@ func TestCursorsAndParametersThatAreWrong(t *testing.T) {
 	} {
 		u.Call(t, http.MethodGet, "/v1/documents?"+query.Encode(), nil).Problem(t, fault.CursorInvalid)
 	}
-	for _, query := range []string{"limit=0", "limit=201", "limit=x", "sort=title", "sort=id", "status=gone", "folder_id=x", "sort=size%3Bdrop"} {
+	some := id.New().String()
+	for _, query := range []string{"limit=0", "limit=201", "limit=x", "sort=title", "sort=id", "status=gone", "folder_id=x", "sort=size%3Bdrop",
+		"year=0", "id=x", "q=x&id=" + some, "id=" + strings.Repeat(some+",", 100) + some} {
 		u.Call(t, http.MethodGet, "/v1/documents?"+query, nil).Problem(t, fault.ValidationFailed)
 	}
 	if p := list(t, u, url.Values{"limit": {"200"}}); len(p.Items) != 3 {

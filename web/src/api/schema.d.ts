@@ -3342,6 +3342,8 @@ export interface operations {
                 unfiled?: boolean;
                 /** @description That of the date on the paper, or of its upload where there is none: the year under which the summary counts it. */
                 year?: number;
+                /** @description Only these, of any status if none is asked for: to read many at once. Not together with q. */
+                id?: string[];
                 /** @description A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that. */
                 q?: string;
                 /** @description By name: the title, or the file name without one; up to 5,000 documents, so within a folder. */
