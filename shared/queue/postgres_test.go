@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"errors"
 	"log/slog"
 	"net/url"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"docuvault/shared/queue"
 	"docuvault/shared/queue/queuetest"
 	"docuvault/shared/secret"
+	"docuvault/shared/testenv"
+	"docuvault/test/servers"
 )
 
 // childURL is where the killed consumer of the conformance suite finds its
@@ -76,7 +79,34 @@ func sized(t testing.TB, dsn string, connections int) string {
 
 func TestPostgresConforms(t *testing.T) {
 	t.Parallel()
+	conforms(t, dbtest.New(t).AppURL)
+}
+
+// The same through PgBouncer in transaction mode, with two connections for all:
+// what needs a session (LISTEN, prepared statements, advisory locks) fails there.
+func TestPostgresConformsThroughPgBouncer(t *testing.T) {
+	t.Parallel()
 	dsn := dbtest.New(t).AppURL
+	bouncer, err := servers.PgBouncer(t.Context(), dsn, map[string]string{"default_pool_size": "2"})
+	if errors.Is(err, servers.ErrMissing) {
+		testenv.NotRun(t, "no PgBouncer (Debian: pgbouncer): "+err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := bouncer.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if dsn, err = bouncer.Through(dsn); err != nil {
+		t.Fatal(err)
+	}
+	conforms(t, dsn)
+}
+
+func conforms(t *testing.T, dsn string) {
+	t.Helper()
 	queuetest.Run(t, queuetest.Driver{
 		// Two connections are what a small deployment gives a worker.
 		Open: func(t testing.TB) queue.Queue {

@@ -62,7 +62,14 @@ type World struct {
 // function is constructed.
 func New(t testing.TB, vars map[string]string, provide ...func(env *host.Env)) *World {
 	t.Helper()
-	w := &World{DB: dbtest.New(t), once: map[string]any{}}
+	return On(t, dbtest.New(t), vars, provide...)
+}
+
+// On is [New] on a database that the test has made: so vars may name another way
+// to it.
+func On(t testing.TB, db *dbtest.Database, vars map[string]string, provide ...func(env *host.Env)) *World {
+	t.Helper()
+	w := &World{DB: db, once: map[string]any{}}
 	w.Vars = Vars(t, w.DB)
 	for name, value := range vars {
 		w.Vars[name] = value

@@ -1,5 +1,5 @@
 // Package servers runs real servers for tests: ministack (SQS, and S3 that
-// notifies it), MinIO and SeaweedFS. All of them are other people's programs,
+// notifies it), MinIO, SeaweedFS, Mailpit and PgBouncer. All of them are other people's programs,
 // run as programs of their own, on a free port of this machine, with a folder
 // that goes with them.
 //
@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -54,16 +55,18 @@ const (
 
 // program is what to run, as the keeper reads it.
 type program struct {
-	Args []string // the program's path first
-	Env  []string
-	Dir  string // its folder, removed at the end
+	Args  []string // the program's path first
+	Env   []string
+	Dir   string            // its folder, removed at the end
+	Files map[string]string `json:"-"` // in its folder, by name, there before it starts
 }
 
 const logName = "log"
 
-// start runs what build makes of a free port and a folder, and waits until
-// health answers 200. Another process may take the port in between; then it
-// tries again.
+// start runs what build makes of a free port and a folder, and waits until the
+// path health answers 200; "" is a server that does not speak HTTP, which has to
+// take connections. Another process may take the port in between; then it tries
+// again.
 func start(ctx context.Context, name, health string, build func(address, dir string) program) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -91,6 +94,11 @@ func startOnce(ctx context.Context, health string, build func(address, dir strin
 	}
 	p := build(address, dir)
 	p.Dir = dir
+	for name, content := range p.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
+	}
 	s := &Server{URL: "http://" + address, AccessKey: accessKey, SecretKey: secretKey, Dir: dir, ended: make(chan struct{})}
 	if err := s.keep(p); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -153,7 +161,7 @@ func (s *Server) healthy(ctx context.Context, path string) error {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if answers(ctx, s.URL+path) {
+		if path == "" && accepts(ctx, s.Addr()) || path != "" && answers(ctx, s.URL+path) {
 			return nil
 		}
 		select {
@@ -164,6 +172,18 @@ func (s *Server) healthy(ctx context.Context, path string) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// Addr is host and port of the URL.
+func (s *Server) Addr() string { return strings.TrimPrefix(s.URL, "http://") }
+
+func accepts(ctx context.Context, address string) bool {
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 func answers(ctx context.Context, address string) bool {
