@@ -49,11 +49,13 @@ generate: setup ## Write openapi.yaml, the page's types of it, and db/schema.sql
 	go test ./db/migrate -count=1 -run '^TestSchemaFile$$' -update
 
 .PHONY: tools
-tools: setup ## Install the linter, the vulnerability checker, MinIO and Mailpit into the user's cache folder
+tools: setup ## Install the linter, the vulnerability checker, MinIO, Mailpit and Pebble into the user's cache folder
 	@bash .ci/tool golangci-lint
 	@bash .ci/tool govulncheck
 	@bash .ci/tool minio
 	@bash .ci/tool mailpit
+	@bash .ci/tool pebble
+	@bash .ci/tool pebble-challtestsrv
 
 .PHONY: build
 build: setup web ## bin/docuvault, with the web page in it

@@ -21,7 +21,7 @@ type letterbox struct {
 // own machine reaches writes them into a folder, since whoever can read that
 // can read everything; any other vault sends none, and says so where somebody
 // asks for one.
-func letterboxFor(vars embedded.Vars, addr net.Addr, data string) letterbox {
+func letterboxFor(vars embedded.Vars, reached string, addr net.Addr, data string) letterbox {
 	var l letterbox
 	local := loopback(addr)
 	if !vars.Has("SMTP_URL") {
@@ -33,7 +33,7 @@ func letterboxFor(vars embedded.Vars, addr net.Addr, data string) letterbox {
 		}
 	}
 	if local && !vars.Has("PUBLIC_URL") {
-		l.site = mail.Site("http://" + readable(addr))
+		l.site = mail.Site(reached)
 	}
 	return l
 }

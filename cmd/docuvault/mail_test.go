@@ -39,7 +39,7 @@ func TestWhereMailsGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := letterboxFor(c.vars, addr, "data")
+		l := letterboxFor(c.vars, "http://"+readable(addr), addr, "data")
 		if l.folder != c.folder || string(l.site) != c.site || c.vars["MAIL"] != c.mail || c.vars["EMAIL_VERIFICATION"] != c.verification {
 			t.Errorf("%s: %+v, MAIL=%q EMAIL_VERIFICATION=%q", what, l, c.vars["MAIL"], c.vars["EMAIL_VERIFICATION"])
 		}

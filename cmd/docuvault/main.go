@@ -35,6 +35,7 @@ type commands struct {
 	Audit     auditCmd     `cmd:"" help:"Check the audit log."`
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
 	Keys      keysCmd      `cmd:"" help:"Rotate master keys."`
+	Health    healthCmd    `cmd:"" help:"Ask a vault whether it can work."`
 	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`
 
 	Version kong.VersionFlag `help:"Print the version and end."`
@@ -95,7 +96,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	parser, err := kong.New(&cli,
 		kong.Name("docuvault"),
 		kong.Description(description),
-		kong.Vars{"version": version(), "data": defaultData()},
+		kong.Vars{"version": version(), "data": defaultData(), "authority": authority},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 		kong.Writers(s.out, s.err),

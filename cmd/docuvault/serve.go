@@ -25,8 +25,9 @@ import (
 )
 
 type serveCmd struct {
-	Listen string `default:"127.0.0.1:8080" help:"Address to listen on. Other machines reach it only if you name an address of theirs, for example 0.0.0.0:8080."`
+	Listen string `placeholder:"ADDRESS" help:"Address to listen on (default: 127.0.0.1:8080, which only this machine reaches; with --tls-domain port 443 of all). For other machines name one of theirs, for example 0.0.0.0:8080."`
 	Data   string `placeholder:"DIR" help:"Folder of the embedded database, files and keys (default: ${data}). Not used where the environment names real servers."`
+	tlsFlags
 }
 
 // Run serves all functions in one process until ctx ends.
@@ -37,14 +38,22 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Listen == "" {
+		c.Listen = c.listen()
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", c.Listen, err)
 	}
 	// The server closes it; this is for a start that fails.
 	defer func() { _ = listener.Close() }()
+	https, err := c.secure(ctx, vars, listener.Addr(), c.data(), log)
+	if err != nil {
+		return err
+	}
+	defer https.close()
 	vars.Default("REGISTRATION", registrationFor(listener.Addr()))
-	letters := letterboxFor(vars, listener.Addr(), c.data())
+	letters := letterboxFor(vars, c.reached(vars, listener.Addr()), listener.Addr(), c.data())
 
 	parts, err := c.embed(ctx, vars, log)
 	defer func() { parts.stop(log) }()
@@ -80,7 +89,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err := env.Start(ctx); err != nil {
 		return err
 	}
-	greet(listener.Addr(), parts, letters, time.Since(started))
+	greet(c.reached(vars, listener.Addr()), parts, letters, time.Since(started))
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,10 +99,23 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		workers.Run(ctx)
 	}()
 	go parts.watch(ctx, cancel, log)
-	err = (&hostserver.Server{Env: env, Handler: handler, Headers: edge.Headers}).Run(ctx, listener)
+	go https.run(ctx, log)
+	err = (&hostserver.Server{Env: env, Handler: handler, Headers: edge.Headers}).Run(ctx, https.wrap(listener))
 	cancel()
 	<-drained
 	return err
+}
+
+// reached is the address by which people reach this vault, as far as it knows.
+func (c *serveCmd) reached(vars embedded.Vars, addr net.Addr) string {
+	switch {
+	case c.on() && vars.Has("PUBLIC_URL"):
+		return vars["PUBLIC_URL"]
+	case c.on():
+		return "https://" + readable(addr)
+	default:
+		return "http://" + readable(addr)
+	}
 }
 
 // data is the folder of what this vault keeps itself.
@@ -220,8 +242,8 @@ func (c *serveCmd) handler(ctx context.Context, env *host.Env, p *parts) (http.H
 }
 
 // greet says what runs, where the data lies, and what to back up.
-func greet(addr net.Addr, p *parts, letters letterbox, took time.Duration) {
-	fmt.Fprintf(os.Stderr, "\nDocuVault runs on http://%s (started in %.1f s). Ctrl-C stops it.\n", readable(addr), took.Seconds())
+func greet(reached string, p *parts, letters letterbox, took time.Duration) {
+	fmt.Fprintf(os.Stderr, "\nDocuVault runs on %s (started in %.1f s). Ctrl-C stops it.\n", reached, took.Seconds())
 	if letters.folder != "" {
 		fmt.Fprintf(os.Stderr, "  Mails:       %s (SMTP_URL is not set)\n", letters.folder)
 	}

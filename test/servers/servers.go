@@ -1,5 +1,5 @@
 // Package servers runs real servers for tests: ministack (SQS, and S3 that
-// notifies it), MinIO, SeaweedFS, Mailpit and PgBouncer. All of them are other people's programs,
+// notifies it), MinIO, SeaweedFS, Mailpit, PgBouncer and Pebble. All of them are other people's programs,
 // run as programs of their own, on a free port of this machine, with a folder
 // that goes with them.
 //

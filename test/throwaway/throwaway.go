@@ -80,6 +80,7 @@ type Vault struct {
 	// Log is the file with what it printed.
 	Log string
 
+	client  *http.Client
 	command *exec.Cmd
 	ended   chan struct{}
 	err     error // how it ended, once ended is closed
@@ -89,22 +90,48 @@ type Vault struct {
 // compiles the PDF engine.
 const readyWithin = 2 * time.Minute
 
+// Options are what a caller may want otherwise.
+type Options struct {
+	// Address is where it listens; "": a free port of this machine.
+	Address string
+	// URL is its address for clients; "": Address, without TLS.
+	URL string
+	// Client asks it; nil: the default one.
+	Client *http.Client
+	// Args are more arguments of serve, Env more variables.
+	Args, Env []string
+}
+
 // Start starts program with its data below dir, and returns when the vault
 // answers /readyz. Environment variables may be added.
 func Start(ctx context.Context, program, dir string, env ...string) (*Vault, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
+	return StartWith(ctx, program, dir, Options{Env: env})
+}
+
+// StartWith is [Start] with options.
+func StartWith(ctx context.Context, program, dir string, o Options) (*Vault, error) {
+	if o.Address == "" {
+		address, err := FreeAddress(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.Address = address
 	}
-	v := &Vault{URL: "http://" + address, Log: filepath.Join(dir, "serve.log"), ended: make(chan struct{})}
+	if o.URL == "" {
+		o.URL = "http://" + o.Address
+	}
+	if o.Client == nil {
+		o.Client = http.DefaultClient
+	}
+	v := &Vault{URL: o.URL, Log: filepath.Join(dir, "serve.log"), client: o.Client, ended: make(chan struct{})}
 	log, err := os.OpenFile(v.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make log: %w", err)
 	}
 	defer func() { _ = log.Close() }() // the child has its own handle
 	// Not CommandContext: that would kill it, and it has children of its own.
-	v.command = exec.Command(program, "serve", "--listen", address, "--data", filepath.Join(dir, "data")) // our own build
-	v.command.Env = Environ(append([]string{"REGISTRATION=open"}, env...)...)
+	v.command = exec.Command(program, append([]string{"serve", "--listen", o.Address, "--data", filepath.Join(dir, "data")}, o.Args...)...) // our own build
+	v.command.Env = Environ(append([]string{"REGISTRATION=open"}, o.Env...)...)
 	v.command.Stdout, v.command.Stderr = log, log
 	apart(v.command)
 	if err := v.command.Start(); err != nil {
@@ -120,7 +147,8 @@ func Start(ctx context.Context, program, dir string, env ...string) (*Vault, err
 	return v, nil
 }
 
-func freeAddress(ctx context.Context) (string, error) {
+// FreeAddress is a port of this machine that nobody listened on a moment ago.
+func FreeAddress(ctx context.Context) (string, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
@@ -243,7 +271,7 @@ func (v *Vault) Call(ctx context.Context, method, path, token string, in, out an
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := v.client.Do(req)
 	if err != nil {
 		return 0, err
 	}
