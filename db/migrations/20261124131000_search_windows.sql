@@ -92,25 +92,28 @@ DROP FUNCTION search_rows(tsquery, tsquery, tsquery[], tsquery);
 -- index of words could only mislead here, so OFFSET keeps it away.
 CREATE FUNCTION search_among(in_ids uuid[], in_all tsquery, in_leaves tsquery[], in_shape tsquery) RETURNS TABLE (document_id uuid)
   LANGUAGE sql STABLE AS $$
-  SELECT t.document_id FROM (SELECT o.document_id, o.tsv FROM tokens o WHERE o.document_id = ANY (in_ids) AND o.part = 0 AND o.user_id = app_user() OFFSET 0) t
-   WHERE t.tsv @@ in_all
+  SELECT t.document_id FROM (SELECT o.document_id, o.user_id, o.tsv FROM tokens o WHERE o.document_id = ANY (in_ids) AND o.part = 0 OFFSET 0) t
+   WHERE t.user_id = app_user() AND t.tsv @@ in_all
   UNION ALL
   SELECT t.document_id
-    FROM (SELECT o.document_id, o.tsv FROM tokens second JOIN tokens o ON o.document_id = second.document_id
-           WHERE second.document_id = ANY (in_ids) AND second.part = 1 AND o.user_id = app_user() OFFSET 0) t
+    FROM (SELECT o.document_id, o.user_id, o.tsv FROM tokens second JOIN tokens o ON o.document_id = second.document_id
+           WHERE second.document_id = ANY (in_ids) AND second.part = 1 OFFSET 0) t
     JOIN unnest(in_leaves) WITH ORDINALITY l(q, n) ON t.tsv @@ l.q
+   WHERE t.user_id = app_user()
    GROUP BY t.document_id HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
 $$;
 
 -- The documents of this transaction's user, in any state, that a loose query
 -- finds and that have in_also (NULL: anything) in each row. For the two
--- functions below, into which PostgreSQL inlines it.
+-- functions below, into which PostgreSQL inlines it. Their plans are kept for
+-- all users of a connection, and made for its first, who may have little:
+-- OFFSET keeps them from reading all of a user and looking for words in that.
 CREATE FUNCTION search_rows(in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_also tsquery) RETURNS TABLE (document_id uuid, era integer)
   LANGUAGE sql STABLE AS $$
   SELECT t.document_id, t.era FROM tokens t WHERE t.user_id = app_user() AND t.tsv @@ coalesce(in_all && in_also, in_all)
   UNION ALL
-  SELECT t.document_id, t.era FROM unnest(in_leaves) WITH ORDINALITY l(q, n) JOIN tokens t ON t.tsv @@ coalesce(l.q && in_also, l.q)
-   WHERE t.user_id = app_user()
+  SELECT t.document_id, t.era FROM unnest(in_leaves) WITH ORDINALITY l(q, n)
+   CROSS JOIN LATERAL (SELECT o.document_id, o.era FROM tokens o WHERE o.user_id = app_user() AND o.tsv @@ coalesce(l.q && in_also, l.q) OFFSET 0) t
    GROUP BY t.document_id, t.era HAVING array_to_tsvector(array_agg(DISTINCT 'l' || l.n)) @@ in_shape
 $$;
 
@@ -231,10 +234,13 @@ BEGIN
         SELECT t.document_id AS id,
                max(CASE WHEN tier = 1 AND t.part = 0 THEN 1000 * (SELECT count(*) FROM unnest(in_names) q WHERE v.tsv @@ q) ELSE 0 END)::integer
                + max(floor(100 * ts_rank_cd('{0.1,1,1,1}', v.tsv, in_near, 32)))::integer AS rank
-          FROM tokens t JOIN documents d ON d.id = t.document_id
+          -- By their ids and nothing else, hence OFFSET: the index of words would
+          -- be read for all that the user has.
+          FROM (SELECT o.document_id, o.part, o.user_id, o.tsv FROM tokens o WHERE o.document_id = ANY (found) OFFSET 0) t
+            JOIN documents d ON d.id = t.document_id
             -- Read from where it lies once, not for each use.
             CROSS JOIN LATERAL (SELECT CASE tier WHEN 1 THEN t.tsv || ''::tsvector ELSE t.tsv END AS tsv OFFSET 0) v
-         WHERE t.document_id = ANY (found) AND t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
+         WHERE t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
          GROUP BY t.document_id) s
        WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT in_limit - shown
     LOOP
