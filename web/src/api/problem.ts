@@ -31,13 +31,16 @@ export class Problem extends Error {
   }
 }
 
+/** A problem as the API writes it: an answer, or a part of one. */
+export function problemIn(body: object): Problem {
+  const p = body as Record<string, unknown>
+  return new Problem(p['code'] as Code, Number(p['status'] ?? 0), String(p['detail'] ?? ''), String(p['request_id'] ?? ''), p)
+}
+
 /** Turns an answer of 400 or above into a Problem. */
 export function problemOf(response: Response, body: unknown): Problem {
   const id = response.headers.get('X-Request-Id') ?? ''
-  if (typeof body === 'object' && body !== null && 'code' in body) {
-    const p = body as Record<string, unknown>
-    return new Problem(p['code'] as Code, response.status, String(p['detail'] ?? ''), String(p['request_id'] ?? id), p)
-  }
+  if (typeof body === 'object' && body !== null && 'code' in body) return problemIn({ request_id: id, ...body })
   return new Problem(response.status >= 500 ? 'unavailable' : 'internal', response.status, '', id)
 }
 

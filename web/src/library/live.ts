@@ -3,7 +3,8 @@ import { ref } from 'vue'
 import { api, isCode, ok } from '@/api/client'
 import { refreshAccount } from '@/composables/account'
 import { useFolders } from './folders'
-import { forEach, usePapers } from './papers'
+import { usePapers } from './papers'
+import { useSummary } from './summary'
 
 /** Milliseconds between looks while something moves, and while nothing does. */
 const soon = 2000
@@ -17,6 +18,7 @@ const seldom = 30_000
 export const useLive = defineStore('live', () => {
   const papers = usePapers()
   const folders = useFolders()
+  const summary = useSummary()
   const moving = ref(false)
   let cursor: string | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -26,12 +28,14 @@ export const useLive = defineStore('live', () => {
     const page = await ok(api.GET('/v1/changes', { params: { query: since ? { since } : {} } }))
     cursor = page.next_cursor
     moving.value = page.moving
-    const gone = page.items.filter((c) => c.kind === 'document' && c.op === 'deleted')
-    for (const { id } of gone) papers.forget(id)
-    const changed = page.items.filter((c) => c.kind === 'document' && c.op !== 'deleted')
-    await forEach(changed, async ({ id }) => papers.add(await papers.read(id)))
-    if (page.items.some((c) => c.kind === 'folder' || c.kind === 'document')) await folders.load()
-    if (page.items.some((c) => c.kind === 'quota' || c.kind === 'document')) void refreshAccount()
+    const about = (kind: string) => page.items.some((c) => c.kind === kind)
+    for (const c of page.items) if (c.kind === 'document' && c.op === 'deleted') papers.forget(c.id)
+    await papers.readMany(page.items.flatMap((c) => (c.kind === 'document' && c.op !== 'deleted' ? [c.id] : [])))
+    if (about('folder')) await folders.load()
+    if (about('topic') || about('tag')) await summary.loadNames()
+    // Counts may come a moment later.
+    if (about('document') || about('topic') || about('tag')) summary.load().catch(() => undefined)
+    if (about('quota') || about('document')) void refreshAccount()
     return page.more
   }
 

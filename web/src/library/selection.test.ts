@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { shallowRef } from 'vue'
 import { useSelection } from './selection'
 
-const rows = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id }))
+const rows = ['a', 'b', 'c', 'd', 'e']
 
 describe('selection', () => {
   it('adds and takes away', () => {

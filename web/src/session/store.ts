@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { asProblem, type Problem } from '@/api/problem'
 import type { components } from '@/api/schema'
+import { keepTaste } from '@/composables/preferences'
 import { post } from './post'
 import { connectTabs, type Pass } from './tabs'
 
@@ -142,6 +143,7 @@ export const useSession = defineStore('session', () => {
       const problem = asProblem(thrown)
       if (problem.status !== 401) throw problem
     }
+    keepTaste()
     tabs.end('signed_out')
     leave('signed_out')
   }

@@ -43,7 +43,16 @@ async function walk(entry: FileSystemEntry, path: string, into: Picked[]) {
     // It gives a hundred at a time, and nothing at the end.
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
     if (some.length === 0) return
-    for (const child of some) await walk(child, path ? `${path}/${entry.name}` : entry.name, into)
+    const within = path ? `${path}/${entry.name}` : entry.name
+    // All of them at once, each in its place.
+    const found = await Promise.all(
+      some.map(async (child) => {
+        const under: Picked[] = []
+        await walk(child, within, under)
+        return under
+      }),
+    )
+    for (const each of found) for (const one of each) into.push(one)
   }
 }
 

@@ -1,11 +1,12 @@
 import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowReactive } from 'vue'
 import { api, isCode, ok } from '@/api/client'
-import { asProblem, Problem } from '@/api/problem'
+import { asProblem, Problem, problemIn } from '@/api/problem'
 import type { components } from '@/api/schema'
 import { refreshAccount } from '@/composables/account'
 import { useFolders } from '@/library/folders'
 import { usePapers, type Paper } from '@/library/papers'
+import { useSummary } from '@/library/summary'
 import type { Picked } from './pick'
 import { makeSpeed } from './speed'
 
@@ -47,10 +48,24 @@ export interface Upload {
   problem?: Problem
 }
 
+/** In place of the bytes of what is done. */
+const nothing = new File([], '')
+
 const active: ReadonlySet<State> = new Set(['waiting', 'hashing', 'beginning', 'sending', 'completing'])
 
-/** Uploads that were begun and whose bytes are on their way, at most, so that URLs do not grow old in a queue. */
-const sendingAtOnce = 8
+/** Begins in one request: as many as the API takes, or about as many bytes as pass in the life of a URL on a slow line. */
+const batchMost = 100
+const batchBytes = 64 * 1024 * 1024
+/** When so few are on their way, the next are begun. */
+const refill = 12
+/** Milliseconds after which a batch begins with what it has, when nothing else is on its way. */
+const patience = 250
+
+/** An outage passes, and what it ended is tried again by itself: after so many seconds, then twice as many, and when the line is back. */
+export const passes = ({ code, status }: Problem) =>
+  code === 'network' || code === 'unavailable' || code === 'deadline_exceeded' || (code === 'storage' && status >= 500)
+const firstWait = 5
+const lastWait = 60
 
 let last = 0
 
@@ -65,15 +80,44 @@ export const useUploads = defineStore('uploads', () => {
   // The uploader is a chunk of its own, fetched when there is something to send.
   const engine = () => import('./engine')
 
-  const isActive = (u: Upload) => active.has(u.state)
-  const going = computed(() => list.filter((u) => isActive(u)))
-  const total = computed(() => going.value.reduce((n, u) => n + u.size, 0))
-  const sent = computed(() => going.value.reduce((n, u) => n + u.sent, 0))
+  // Counts of the list are kept as it changes: a thousand files report a
+  // thousand times each, and nobody counts them anew for that.
+  const tally = reactive({ going: 0, paused: 0, total: 0, sent: 0, done: 0, failed: 0, duplicate: 0, open: 0 })
+  const changes = ref(0)
+  let busy = 0
+  let passed = 0
+
+  function count(u: Upload, sign: 1 | -1) {
+    if (u.state === 'sending' || u.state === 'completing') busy += sign
+    if (active.has(u.state)) {
+      tally.going += sign
+      tally.total += sign * u.size
+      tally.sent += sign * u.sent
+      if (u.paused) tally.paused += sign
+    } else {
+      tally[u.state as 'done' | 'failed' | 'duplicate' | 'open'] += sign
+    }
+  }
+
+  /** Every change of what is counted goes through here. */
+  function set(u: Upload, fields: Partial<Upload>) {
+    const listed = files.has(u.key) || u.state === 'open'
+    if (listed) count(u, -1)
+    if (fields.state && fields.state !== u.state) changes.value++
+    if (fields.sent !== undefined && fields.sent > u.sent) passed += fields.sent - u.sent
+    Object.assign(u, fields)
+    if (listed) count(u, 1)
+  }
+
+  const going = computed(() => tally.going)
+  const total = computed(() => tally.total)
+  const sent = computed(() => tally.sent)
+  const troubled = computed(() => tally.failed + tally.duplicate + tally.open)
   const secondsLeft = computed(() => (perSecond.value > 0 ? (total.value - sent.value) / perSecond.value : 0))
-  const allPaused = computed(() => going.value.length > 0 && going.value.every((u) => u.paused))
+  const allPaused = computed(() => tally.going > 0 && tally.paused === tally.going)
 
   function make(fields: Partial<Upload> & Pick<Upload, 'name' | 'size' | 'state'>): Upload {
-    const upload = reactive<Upload>({
+    return reactive<Upload>({
       key: ++last,
       path: '',
       folder: '',
@@ -85,101 +129,154 @@ export const useUploads = defineStore('uploads', () => {
       allowDuplicate: false,
       ...fields,
     })
-    list.push(upload)
-    return upload
   }
 
   function add(chosen: readonly Picked[]) {
     if (chosen.length === 0) return
     shown.value = true
-    for (const { file, path } of chosen) {
-      // An open upload of the same name and size is this one, most likely: the hash decides.
-      const open = list.findIndex((u) => u.state === 'open' && u.name === file.name.normalize('NFC') && u.size === file.size)
-      if (open >= 0) list.splice(open, 1)
+    const added = chosen.map(({ file, path }) => {
+      if (tally.open > 0) {
+        // An open upload of the same name and size is this one, most likely: the hash decides.
+        const open = list.find((u) => u.state === 'open' && u.name === file.name.normalize('NFC') && u.size === file.size)
+        if (open) remove(open)
+      }
       const upload = make({ name: file.name, path, folder: folder.value, size: file.size, state: 'waiting' })
       files.set(upload.key, file)
+      count(upload, 1)
+      return upload
+    })
+    for (const upload of added) {
+      list.push(upload)
+      queue.push(upload)
     }
+    changes.value++
     void work()
   }
 
+  // Those that wait, in order; what was taken off the list or paused is skipped.
+  let queue: Upload[] = []
   let working = false
+  const isHere = (u: Upload) => files.has(u.key)
 
-  /** Reads and begins one file after the other, as long as there is room to send. */
+  /** Reads and begins what waits, as long as there is room to send. */
   async function work() {
     if (working) return
     working = true
     try {
-      for (;;) {
-        const busy = list.filter((u) => u.state === 'sending' || u.state === 'completing').length
-        const next = list.find((u) => u.state === 'waiting' && !u.paused)
-        if (!next || busy >= sendingAtOnce) return
-        await prepare(next)
+      while (busy < refill) {
+        const batch = await gather()
+        if (batch.length === 0) return
+        await beginAll(batch)
       }
     } finally {
       working = false
     }
   }
 
-  async function prepare(upload: Upload) {
-    const file = files.get(upload.key)
-    if (!file) return
-    try {
+  function next(): Upload | undefined {
+    for (let at = 0; at < queue.length; at++) {
+      const upload = queue[at] as Upload
+      if (isHere(upload) && upload.state === 'waiting' && !upload.paused) {
+        queue = queue.slice(at + 1)
+        return upload
+      }
+    }
+    queue = []
+    return undefined
+  }
+
+  /** Hashes the next ones, for one request. */
+  async function gather(): Promise<Upload[]> {
+    const batch: Upload[] = []
+    const since = performance.now()
+    for (let bytes = 0; batch.length < batchMost && bytes < batchBytes; ) {
+      if (batch.length > 0 && busy === 0 && performance.now() - since > patience) break
+      const upload = next()
+      if (!upload) break
       if (!upload.sha256) {
-        upload.state = 'hashing'
-        const { sha256 } = await import('./hash')
-        upload.sha256 = await sha256(file, (bytes) => (upload.read = bytes))
-      }
-      if (!list.includes(upload)) return
-      upload.state = 'beginning'
-      const begun = await begin(upload, file)
-      if (!list.includes(upload)) return void cancelAtVault(begun.document.id)
-      upload.document = begun.document.id
-      forgetOpen(begun.document.id, upload)
-      void refreshAccount()
-      if (begun.document.status !== 'pending') return settled(upload, begun.document)
-      upload.state = 'sending'
-      upload.sent = 0
-      const { transfer, setPaused } = await engine()
-      transfer(begun.document.id, file, begun.upload, async () => (await begin(upload, file)).upload, {
-        onProgress: (bytes) => (upload.sent = Math.min(bytes, upload.size)),
-        onDone: () => void complete(upload),
-        onFailed: (problem) => failed(upload, problem),
-      })
-      if (upload.paused) setPaused(begun.document.id, true)
-    } catch (thrown) {
-      if (isCode(thrown, 'duplicate_document')) {
-        upload.state = 'duplicate'
-        upload.twin = {
-          id: thrown.text('document_id'),
-          name: thrown.text('filename'),
-          trashed: thrown.fields['trashed'] === true,
+        set(upload, { state: 'hashing' })
+        try {
+          const { sha256 } = await import('./hash')
+          const hash = await sha256(files.get(upload.key) as File, (read) => (upload.read = read))
+          set(upload, { sha256: hash })
+        } catch (thrown) {
+          failed(upload, asProblem(thrown))
+          continue
         }
-        return
       }
-      failed(upload, asProblem(thrown))
+      if (!isHere(upload)) continue
+      if (upload.paused) {
+        set(upload, { state: 'waiting' })
+        continue
+      }
+      set(upload, { state: 'beginning' })
+      batch.push(upload)
+      bytes += upload.size
+    }
+    return batch
+  }
+
+  function request(upload: Upload) {
+    const file = files.get(upload.key) as File
+    return {
+      filename: file.name,
+      size: file.size,
+      content_type: file.type || 'application/octet-stream',
+      sha256: upload.sha256,
+      original_modified_at: new Date(file.lastModified).toISOString(),
+      ...(upload.path && { path: upload.path }),
+      ...(upload.folder && { folder_id: upload.folder }),
+      ...(upload.allowDuplicate && { allow_duplicate: true }),
     }
   }
 
-  function begin(upload: Upload, file: File): Promise<Begun> {
-    return ok(
-      api.POST('/v1/uploads', {
-        body: {
-          filename: file.name,
-          size: file.size,
-          content_type: file.type || 'application/octet-stream',
-          sha256: upload.sha256,
-          original_modified_at: new Date(file.lastModified).toISOString(),
-          ...(upload.path && { path: upload.path }),
-          ...(upload.folder && { folder_id: upload.folder }),
-          ...(upload.allowDuplicate && { allow_duplicate: true }),
-        },
-      }),
-    )
+  const begin = (upload: Upload): Promise<Begun> => ok(api.POST('/v1/uploads', { body: request(upload) }))
+
+  async function beginAll(batch: Upload[]) {
+    try {
+      if (batch.length === 1) {
+        const [upload] = batch as [Upload]
+        await begun(upload, await begin(upload))
+      } else {
+        const { items } = await ok(api.POST('/v1/uploads/batch', { body: { uploads: batch.map(request) } }))
+        for (const [at, upload] of batch.entries()) {
+          const item = items[at]
+          if (item?.document && item.upload) await begun(upload, { document: item.document, upload: item.upload })
+          else refused(upload, item?.problem ? problemIn(item.problem) : new Problem('internal', 0, ''))
+        }
+      }
+    } catch (thrown) {
+      for (const upload of batch) if (upload.state === 'beginning') refused(upload, asProblem(thrown))
+    }
+    void refreshAccount()
+  }
+
+  async function begun(upload: Upload, { document, upload: instructions }: Begun) {
+    if (!isHere(upload)) return void cancelAtVault(document.id)
+    set(upload, { document: document.id })
+    wait = firstWait
+    forgetOpen(document.id, upload)
+    if (document.status !== 'pending') return settled(upload, document)
+    set(upload, { state: 'sending', sent: 0 })
+    const { transfer, setPaused } = await engine()
+    transfer(document.id, files.get(upload.key) as File, instructions, async () => (await begin(upload)).upload, {
+      onProgress: (bytes) => set(upload, { sent: Math.min(bytes, upload.size) }),
+      onDone: () => void complete(upload),
+      onFailed: (problem) => failed(upload, problem),
+    })
+    if (upload.paused) setPaused(document.id, true)
+  }
+
+  function refused(upload: Upload, problem: Problem) {
+    if (problem.code !== 'duplicate_document') return failed(upload, problem)
+    set(upload, {
+      state: 'duplicate',
+      twin: { id: problem.text('document_id'), name: problem.text('filename'), trashed: problem.fields['trashed'] === true },
+    })
   }
 
   async function complete(upload: Upload) {
-    upload.state = 'completing'
-    upload.sent = upload.size
+    set(upload, { state: 'completing', sent: upload.size })
     try {
       const { document } = await ok(api.POST('/v1/uploads/{id}/complete', { params: { path: { id: upload.document } } }))
       settled(upload, document)
@@ -189,20 +286,37 @@ export const useUploads = defineStore('uploads', () => {
   }
 
   function settled(upload: Upload, paper: Paper) {
-    upload.sent = upload.size
-    upload.state = 'done'
-    files.delete(upload.key)
-    papers.add(paper)
-    if (upload.path || upload.folder) void useFolders().load().catch(() => undefined)
+    if (!isHere(upload)) return
+    set(upload, { state: 'done', sent: upload.size })
+    files.set(upload.key, nothing) // the bytes may go
+    papers.put(paper)
+    if (upload.path || upload.folder) useFolders().load().catch(() => undefined)
+    useSummary().load().catch(() => undefined)
     void refreshAccount()
     void work()
   }
 
+  // What an outage ended goes on by itself.
+  let wait = firstWait
+  let waiting: ReturnType<typeof setTimeout> | undefined
+
   function failed(upload: Upload, problem: Problem) {
-    upload.problem = problem
-    upload.state = 'failed'
+    set(upload, { state: 'failed', problem })
+    if (passes(problem)) {
+      waiting ??= setTimeout(retryPassing, wait * 1000)
+    }
     void work()
   }
+
+  function retryPassing() {
+    clearTimeout(waiting)
+    waiting = undefined
+    wait = Math.min(lastWait, wait * 2)
+    for (const upload of list.slice()) {
+      if (upload.state === 'failed' && upload.problem && passes(upload.problem)) retry(upload)
+    }
+  }
+  window.addEventListener('online', retryPassing)
 
   function cancelAtVault(document: string) {
     return ok(api.DELETE('/v1/uploads/{id}', { params: { path: { id: document } } }))
@@ -212,16 +326,20 @@ export const useUploads = defineStore('uploads', () => {
 
   function remove(upload: Upload) {
     const at = list.indexOf(upload)
-    if (at >= 0) list.splice(at, 1)
+    if (at < 0) return
+    count(upload, -1)
+    list.splice(at, 1)
     files.delete(upload.key)
+    changes.value++
   }
 
   /** Takes an upload off the list; one that was begun is ended at the vault too. */
   async function cancel(upload: Upload) {
     const open = upload.state !== 'done' && upload.state !== 'duplicate' ? upload.document : ''
+    const sending = upload.state !== 'open'
     remove(upload)
     if (open) {
-      if (upload.state !== 'open') (await engine()).stop(open)
+      if (sending) (await engine()).stop(open)
       await cancelAtVault(open)
     }
     void work()
@@ -229,9 +347,13 @@ export const useUploads = defineStore('uploads', () => {
 
   function retry(upload: Upload) {
     delete upload.problem
-    upload.state = 'waiting'
-    upload.paused = false
+    set(upload, { state: 'waiting', paused: false })
+    queue.push(upload)
     void work()
+  }
+
+  function retryAll() {
+    for (const upload of list.slice()) if (upload.state === 'failed') retry(upload)
   }
 
   function keepBoth(upload: Upload) {
@@ -240,18 +362,23 @@ export const useUploads = defineStore('uploads', () => {
   }
 
   async function setPaused(upload: Upload, paused: boolean) {
-    upload.paused = paused
+    if (upload.paused === paused) return
+    set(upload, { paused })
     if (upload.state === 'sending') (await engine()).setPaused(upload.document, paused)
-    else if (!paused) void work()
+    else if (!paused && upload.state === 'waiting') {
+      queue.push(upload)
+      void work()
+    }
   }
 
   async function pauseAll(paused: boolean) {
-    for (const upload of going.value) await setPaused(upload, paused)
+    for (const upload of list.slice()) if (active.has(upload.state)) await setPaused(upload, paused)
   }
 
   function forgetOpen(document: string, except: Upload) {
-    const at = list.findIndex((u) => u !== except && u.state === 'open' && u.document === document)
-    if (at >= 0) list.splice(at, 1)
+    if (tally.open === 0) return
+    const open = list.find((u) => u !== except && u.state === 'open' && u.document === document)
+    if (open) remove(open)
   }
 
   /** Shows uploads that were begun and not completed, here before a reload or elsewhere. */
@@ -262,7 +389,10 @@ export const useUploads = defineStore('uploads', () => {
         if (list.some((u) => u.document === paper.id)) continue
         const sent = await arrived(paper)
         if (sent === undefined || list.some((u) => u.document === paper.id)) continue
-        make({ name: paper.filename, size: paper.size, state: 'open', document: paper.id, sent })
+        const upload = make({ name: paper.filename, size: paper.size, state: 'open', document: paper.id, sent })
+        count(upload, 1)
+        list.push(upload)
+        changes.value++
         shown.value = true
       }
     } catch {
@@ -287,12 +417,12 @@ export const useUploads = defineStore('uploads', () => {
   }
 
   setInterval(() => {
-    if (going.value.length === 0) {
+    if (tally.going === 0) {
       speed.reset()
       perSecond.value = 0
       return
     }
-    speed.add(list.reduce((n, u) => n + u.sent, 0))
+    speed.add(passed)
     perSecond.value = speed.perSecond
   }, 500)
 
@@ -300,16 +430,19 @@ export const useUploads = defineStore('uploads', () => {
     list,
     shown,
     folder,
+    tally,
+    changes,
     going,
+    troubled,
     total,
     sent,
     perSecond,
     secondsLeft,
     allPaused,
-    isActive,
     add,
     cancel,
     retry,
+    retryAll,
     keepBoth,
     setPaused,
     pauseAll,
