@@ -314,6 +314,7 @@ CREATE TABLE public.audit_log (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['user'::text, 'admin'::text, 'system'::text])))
 );
+ALTER TABLE ONLY public.audit_log ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
 
@@ -727,6 +728,7 @@ CREATE TABLE public.documents (
     CONSTRAINT documents_topic_source_check CHECK ((topic_source = ANY (ARRAY['user'::text, 'local'::text, 'openai'::text, 'anthropic'::text]))),
     CONSTRAINT documents_trashed CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (trashed_at IS NULL)))
 );
+ALTER TABLE ONLY public.documents ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.documents FORCE ROW LEVEL SECURITY;
 
@@ -743,6 +745,7 @@ CREATE TABLE public.erasures (
     erased_at timestamp with time zone,
     next_due_at timestamp with time zone DEFAULT (clock_timestamp() + '00:01:00'::interval) NOT NULL
 );
+ALTER TABLE ONLY public.erasures ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.erasures FORCE ROW LEVEL SECURITY;
 
@@ -813,6 +816,7 @@ CREATE TABLE public.mails (
     CONSTRAINT mails_dedupe_check CHECK ((length(dedupe) <= 100)),
     CONSTRAINT mails_kind_check CHECK ((kind = ANY (ARRAY['verify'::text, 'register_repeated'::text, 'reset'::text, 'reset_off'::text, 'password_changed'::text, 'password_reset'::text, 'new_device'::text, 'refresh_replayed'::text, 'quota_80'::text, 'quota_95'::text])))
 );
+ALTER TABLE ONLY public.mails ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.mails FORCE ROW LEVEL SECURITY;
 
@@ -1195,6 +1199,7 @@ CREATE TABLE public.credentials (
     CONSTRAINT credentials_check2 CHECK (((last_step IS NULL) OR (kind = 'totp'::text))),
     CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['password'::text, 'totp'::text])))
 );
+ALTER TABLE ONLY public.credentials ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.credentials FORCE ROW LEVEL SECURITY;
 
@@ -1286,6 +1291,7 @@ CREATE TABLE public.user_keys (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT user_keys_number_check CHECK ((number > 0))
 );
+ALTER TABLE ONLY public.user_keys ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.user_keys FORCE ROW LEVEL SECURITY;
 
@@ -1807,6 +1813,7 @@ CREATE TABLE public.lagging (
     user_id uuid NOT NULL,
     stamp bigint NOT NULL
 );
+ALTER TABLE ONLY public.lagging ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.lagging FORCE ROW LEVEL SECURITY;
 
@@ -1827,6 +1834,7 @@ CREATE TABLE public.tokens (
     version integer DEFAULT 0 NOT NULL
 )
 WITH (toast_tuple_target='128');
+ALTER TABLE ONLY public.tokens ALTER COLUMN user_id SET STATISTICS 0;
 ALTER TABLE ONLY public.tokens ALTER COLUMN tsv SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.tokens ALTER COLUMN names SET STORAGE EXTERNAL;
 
@@ -1903,6 +1911,7 @@ CREATE TABLE public.api_tokens (
     last_used_at timestamp with time zone,
     CONSTRAINT api_tokens_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['upload'::text, 'read'::text, 'write'::text])))
 );
+ALTER TABLE ONLY public.api_tokens ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
 
@@ -1942,6 +1951,7 @@ CREATE TABLE public.objects (
     CONSTRAINT objects_owner CHECK (((kind = 'audit_head'::text) = (user_id IS NULL))),
     CONSTRAINT objects_size_check CHECK ((size >= 0))
 );
+ALTER TABLE ONLY public.objects ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.objects FORCE ROW LEVEL SECURITY;
 
@@ -2022,6 +2032,7 @@ CREATE TABLE public.alerts (
     read_at timestamp with time zone,
     CONSTRAINT alerts_kind_check CHECK ((kind = ANY (ARRAY['refresh_replayed'::text, 'new_device'::text, 'quota_80'::text, 'quota_95'::text, 'password_changed'::text, 'password_reset'::text, 'totp_enabled'::text, 'totp_disabled'::text, 'recovery_code_used'::text, 'token_created'::text])))
 );
+ALTER TABLE ONLY public.alerts ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.alerts FORCE ROW LEVEL SECURITY;
 
@@ -2052,6 +2063,7 @@ CREATE TABLE public.audit_personal (
     salt bytea NOT NULL,
     personal text NOT NULL
 );
+ALTER TABLE ONLY public.audit_personal ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.audit_personal FORCE ROW LEVEL SECURITY;
 
@@ -2073,6 +2085,7 @@ CREATE TABLE public.changes (
     CONSTRAINT changes_kind_check CHECK ((kind = ANY (ARRAY['document'::text, 'folder'::text, 'topic'::text, 'tag'::text, 'quota'::text, 'alert'::text]))),
     CONSTRAINT changes_op_check CHECK ((op = ANY (ARRAY['created'::text, 'changed'::text, 'deleted'::text])))
 );
+ALTER TABLE ONLY public.changes ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.changes FORCE ROW LEVEL SECURITY;
 
@@ -2104,6 +2117,7 @@ CREATE TABLE public.classifier_tokens (
     count bigint NOT NULL,
     CONSTRAINT classifier_tokens_count_check CHECK ((count >= 0))
 );
+ALTER TABLE ONLY public.classifier_tokens ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.classifier_tokens FORCE ROW LEVEL SECURITY;
 
@@ -2122,6 +2136,7 @@ CREATE TABLE public.classifier_topics (
     CONSTRAINT classifier_topics_documents_check CHECK ((documents >= 0)),
     CONSTRAINT classifier_topics_size_check CHECK ((size >= 0))
 );
+ALTER TABLE ONLY public.classifier_topics ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.classifier_topics FORCE ROW LEVEL SECURITY;
 
@@ -2150,6 +2165,7 @@ CREATE TABLE public.document_tags (
     tag_id uuid NOT NULL,
     user_id uuid NOT NULL
 );
+ALTER TABLE ONLY public.document_tags ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.document_tags FORCE ROW LEVEL SECURITY;
 
@@ -2170,6 +2186,7 @@ CREATE TABLE public.folders (
     version bigint DEFAULT 1 NOT NULL,
     deleted_at timestamp with time zone
 );
+ALTER TABLE ONLY public.folders ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.folders FORCE ROW LEVEL SECURITY;
 
@@ -2184,6 +2201,7 @@ CREATE TABLE public.group_members (
     group_id uuid NOT NULL,
     user_id uuid NOT NULL
 );
+ALTER TABLE ONLY public.group_members ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.group_members FORCE ROW LEVEL SECURITY;
 
@@ -2214,6 +2232,7 @@ CREATE TABLE public.idempotency (
     resource_id uuid,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+ALTER TABLE ONLY public.idempotency ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.idempotency FORCE ROW LEVEL SECURITY;
 
@@ -2280,6 +2299,7 @@ CREATE TABLE public.quotas (
     CONSTRAINT quotas_reserved_bytes_check CHECK ((reserved_bytes >= 0)),
     CONSTRAINT quotas_used_bytes_check CHECK ((used_bytes >= 0))
 );
+ALTER TABLE ONLY public.quotas ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.quotas FORCE ROW LEVEL SECURITY;
 
@@ -2315,6 +2335,7 @@ CREATE TABLE public.recovery_codes (
     hash bytea NOT NULL,
     used_at timestamp with time zone
 );
+ALTER TABLE ONLY public.recovery_codes ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
 
@@ -2341,6 +2362,7 @@ CREATE TABLE public.search_eras (
     documents bigint NOT NULL,
     CONSTRAINT search_eras_documents_check CHECK ((documents > 0))
 );
+ALTER TABLE ONLY public.search_eras ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.search_eras FORCE ROW LEVEL SECURITY;
 
@@ -2372,6 +2394,7 @@ CREATE TABLE public.sessions (
     CONSTRAINT sessions_network_check CHECK ((length(network) <= 50)),
     CONSTRAINT sessions_revoked_reason_check CHECK ((revoked_reason = ANY (ARRAY['logout'::text, 'revoked'::text, 'replay'::text, 'password'::text, 'deleted'::text])))
 );
+ALTER TABLE ONLY public.sessions ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
 
@@ -2390,6 +2413,7 @@ CREATE TABLE public.tags (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     version bigint DEFAULT 1 NOT NULL
 );
+ALTER TABLE ONLY public.tags ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.tags FORCE ROW LEVEL SECURITY;
 
@@ -2407,6 +2431,7 @@ CREATE TABLE public.texts (
     source text NOT NULL,
     truncated boolean DEFAULT false NOT NULL
 );
+ALTER TABLE ONLY public.texts ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.texts FORCE ROW LEVEL SECURITY;
 
@@ -2428,6 +2453,7 @@ CREATE TABLE public.topics (
     version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT topics_colour_check CHECK ((colour ~ '^(#[0-9a-f]{6})?$'::text))
 );
+ALTER TABLE ONLY public.topics ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.topics FORCE ROW LEVEL SECURITY;
 
