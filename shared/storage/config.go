@@ -108,7 +108,16 @@ type Store struct {
 // reached us at reached (scheme and host): with [SameOrigin] for that address,
 // else for the configured one.
 func (s *Store) Signer(reached *url.URL) (Presigner, error) {
-	p, err := As[Presigner](s.Documents)
+	return s.signer(s.Documents, reached)
+}
+
+// DerivedSigner is Signer for the bucket of what the vault itself makes.
+func (s *Store) DerivedSigner(reached *url.URL) (Presigner, error) {
+	return s.signer(s.Derived, reached)
+}
+
+func (s *Store) signer(bucket Backend, reached *url.URL) (Presigner, error) {
+	p, err := As[Presigner](bucket)
 	if err != nil || !s.sameOrigin {
 		return p, err
 	}

@@ -69,6 +69,9 @@ func (b *bucket) PresignGet(ctx context.Context, key string, t GetTerms) (Reques
 	if t.Disposition != "" {
 		query.Set("response-content-disposition", t.Disposition)
 	}
+	if t.CacheControl != "" {
+		query.Set("response-cache-control", t.CacheControl)
+	}
 	return b.presign(ctx, http.MethodGet, key, t.TTL, query, nil)
 }
 

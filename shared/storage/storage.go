@@ -112,9 +112,15 @@ type PartTerms struct {
 
 // GetTerms is what a download answers with.
 type GetTerms struct {
-	ContentType string        // "" keeps the stored one
-	Disposition string        // Content-Disposition; "" sends none
-	TTL         time.Duration // 1 s to 7 d
+	ContentType string // "" keeps the stored one
+	Disposition string // Content-Disposition; "" sends none
+	// CacheControl is how long the reader may keep the answer; "" says nothing.
+	CacheControl string
+	TTL          time.Duration // 1 s to 7 d
+	// Window is for PresignGets: all URLs of an object that are made in the same
+	// window are the same one, and end TTL after the window began. Whole seconds,
+	// at most half of TTL.
+	Window time.Duration
 }
 
 // Presigner lets clients talk to storage themselves. Signing is local: it
@@ -127,6 +133,10 @@ type Presigner interface {
 	PresignPart(ctx context.Context, key, uploadID string, terms PartTerms) (Request, error)
 	// PresignGet signs a download.
 	PresignGet(ctx context.Context, key string, terms GetTerms) (Request, error)
+	// PresignGets signs downloads of many objects, in the order of keys, with
+	// URLs that stay the same for a while (terms.Window), so that a reader's cache
+	// knows them again.
+	PresignGets(ctx context.Context, keys []string, terms GetTerms) ([]Request, error)
 	// At returns a Presigner for the same bucket as clients see it under
 	// another address, "https://host[:port]" and nothing more: the vault's own
 	// port passes it on to the embedded server.

@@ -121,6 +121,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"PresignedPutRefuses", testPresignedPutRefuses},
 		{"PresignedPutOnce", testPresignedPutOnce},
 		{"PresignedGet", testPresignedGet},
+		{"PresignedGets", testPresignedGets},
 		{"PresignTerms", testPresignTerms},
 		{"Multipart", testMultipart},
 		{"MultipartRefuses", testMultipartRefuses},

@@ -244,6 +244,63 @@ func testPresignedGet(t *testing.T, s Subject) {
 	}
 }
 
+// Many at once are the same for a while, and no less bound.
+func testPresignedGets(t *testing.T, s Subject) {
+	signer := can[storage.Presigner](t, s)
+	keys := []string{"a/b/1.webp", "d/ü + 1.pdf", "absent"}
+	put(t, s.Backend, keys[0], []byte("one"))
+	put(t, s.Backend, keys[1], []byte("two"))
+	terms := storage.GetTerms{ContentType: "image/webp", Disposition: "inline", CacheControl: "private, max-age=60", TTL: 20 * time.Minute, Window: 10 * time.Minute}
+	sign := func(keys ...string) []storage.Request {
+		t.Helper()
+		signed, err := signer.PresignGets(t.Context(), keys, terms)
+		if err != nil || len(signed) != len(keys) {
+			t.Fatalf("%d URLs, %v", len(signed), err)
+		}
+		return signed
+	}
+	// Whichever window it is, two in a row are of one unless it ends in between.
+	signed := sign(keys...)
+	if again := sign(keys...); again[0].ExpiresAt.Equal(signed[0].ExpiresAt) && again[0].URL != signed[0].URL {
+		t.Error("another URL in the same window")
+	}
+	for i, want := range []string{"one", "two", ""} {
+		status, answer, header := Send(t, signed[i], nil, nil)
+		switch {
+		case want == "" && status != http.StatusNotFound:
+			t.Errorf("absent: %d", status)
+		case want != "" && (status != http.StatusOK || string(answer) != want):
+			t.Errorf("%s: %d %s", keys[i], status, answer)
+		case want != "" && (header.Get("Content-Type") != "image/webp" || header.Get("Content-Disposition") != "inline" || header.Get("Cache-Control") != terms.CacheControl):
+			t.Errorf("%s: %v", keys[i], header)
+		}
+		if left := time.Until(signed[i].ExpiresAt); left < 10*time.Minute-time.Second || left > 20*time.Minute {
+			t.Errorf("valid for %s", left)
+		}
+	}
+	for name, change := range map[string]func(*http.Request){
+		"another object": func(r *http.Request) { r.URL.Path = strings.Replace(r.URL.Path, "1.webp", "2.webp", 1) },
+		"another lifetime": func(r *http.Request) {
+			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Expires=1200", "Expires=1201", 1)
+		},
+		"another type": func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "webp", "html", 1) },
+	} {
+		if status, _, _ := Send(t, signed[0], nil, change); status != http.StatusForbidden {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	for _, window := range []time.Duration{0, time.Millisecond, 11 * time.Minute, 1500 * time.Millisecond} {
+		bad := terms
+		bad.Window = window
+		if _, err := signer.PresignGets(t.Context(), keys, bad); err == nil {
+			t.Errorf("a window of %s", window)
+		}
+	}
+	if none, err := signer.PresignGets(t.Context(), nil, terms); err != nil || len(none) != 0 {
+		t.Errorf("of none: %v, %v", none, err)
+	}
+}
+
 // Terms that bind nothing are refused before they are signed.
 func testPresignTerms(t *testing.T, s Subject) {
 	signer := can[storage.Presigner](t, s)
