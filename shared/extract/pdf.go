@@ -163,22 +163,31 @@ func (e *pdfEngine) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// extract reads a PDF in an instance of its own, and kills that when the
-// context ends.
-func (e *pdfEngine) extract(ctx context.Context, src *source, limits Limits) (Result, error) {
+// extract reads a PDF's text.
+func (e *pdfEngine) extract(ctx context.Context, src *source, limits Limits) (result Result, err error) {
+	err = e.within(ctx, src, func(instance pdfium.Pdfium) (err error) {
+		result, err = e.read(instance, src, limits)
+		return err
+	})
+	return result, err
+}
+
+// within does something with a PDF in an instance of its own, and kills that when
+// the context ends.
+func (e *pdfEngine) within(ctx context.Context, src *source, do func(pdfium.Pdfium) error) error {
 	if src.size == 0 {
-		return Result{}, fail(Broken, errors.New("empty"))
+		return fail(Broken, errors.New("empty"))
 	}
 	instance, err := e.pool.GetInstanceWithContext(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("starting the PDF engine: %w", err)
+		return fmt.Errorf("starting the PDF engine: %w", err)
 	}
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(killed)
 		_ = instance.Kill()
 	})
-	result, err := e.read(instance, src, limits)
+	err = do(instance)
 	if stop() {
 		// Closing a document whose instance trapped traps again; the instance
 		// goes away either way.
@@ -186,39 +195,47 @@ func (e *pdfEngine) extract(ctx context.Context, src *source, limits Limits) (Re
 	} else {
 		<-killed
 	}
-	return result, err
+	return err
+}
+
+// document opens the PDF in an instance, and counts its pages.
+func document(instance pdfium.Pdfium, src *source, limits Limits) (references.FPDF_DOCUMENT, int, error) {
+	opened, err := instance.OpenDocument(&requests.OpenDocument{FileReader: src, FileReaderSize: src.size})
+	switch {
+	case errors.Is(err, pdferrors.ErrPassword), errors.Is(err, pdferrors.ErrSecurity):
+		return "", 0, fail(Encrypted, err)
+	case isPDFError(err):
+		return "", 0, fail(Broken, err)
+	case err != nil:
+		return "", 0, trapped(err)
+	}
+	count, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: opened.Document})
+	switch {
+	case err != nil:
+		return "", 0, trapped(err)
+	case count.PageCount == 0:
+		return "", 0, fail(Broken, errors.New("no pages"))
+	case count.PageCount > limits.Pages:
+		return "", 0, fail(TooComplex, fmt.Errorf("%d pages", count.PageCount))
+	}
+	return opened.Document, count.PageCount, nil
 }
 
 func (e *pdfEngine) read(instance pdfium.Pdfium, src *source, limits Limits) (Result, error) {
 	begun := e.now()
-	document, err := instance.OpenDocument(&requests.OpenDocument{FileReader: src, FileReaderSize: src.size})
-	switch {
-	case errors.Is(err, pdferrors.ErrPassword), errors.Is(err, pdferrors.ErrSecurity):
-		return Result{}, fail(Encrypted, err)
-	case isPDFError(err):
-		return Result{}, fail(Broken, err)
-	case err != nil:
-		return Result{}, trapped(err)
+	opened, pages, err := document(instance, src, limits)
+	if err != nil {
+		return Result{}, err
 	}
-	count, err := instance.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: document.Document})
-	switch {
-	case err != nil:
-		return Result{}, trapped(err)
-	case count.PageCount == 0:
-		return Result{}, fail(Broken, errors.New("no pages"))
-	case count.PageCount > limits.Pages:
-		return Result{}, fail(TooComplex, fmt.Errorf("%d pages", count.PageCount))
-	}
-
-	result := Result{Pages: count.PageCount, Source: SourcePDF}
+	result := Result{Pages: pages, Source: SourcePDF}
 	var text strings.Builder
 	unreadable := 0
-	for page := range count.PageCount {
+	for page := range pages {
 		if text.Len() > limits.Text || e.now().Sub(begun) > limits.Time/2 {
 			result.Truncated = true
 			break
 		}
-		words, err := pageText(instance, document.Document, page, limits.Text-text.Len()+1)
+		words, err := pageText(instance, opened, page, limits.Text-text.Len()+1)
 		if isPDFError(err) {
 			unreadable++
 			continue
@@ -231,7 +248,7 @@ func (e *pdfEngine) read(instance pdfium.Pdfium, src *source, limits Limits) (Re
 		}
 		text.WriteString(words)
 	}
-	if unreadable == count.PageCount {
+	if unreadable == pages {
 		return Result{}, fail(Broken, errors.New("no page can be read"))
 	}
 	result.Text = clean(text.String())
