@@ -843,6 +843,57 @@ END;
 ALTER FUNCTION public.due_mails(in_limit integer) OWNER TO docuvault_migrate;
 
 --
+-- Name: previews; Type: TABLE; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TABLE public.previews (
+    document_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    small_key text,
+    large_key text,
+    small_width integer,
+    small_height integer,
+    large_width integer,
+    large_height integer,
+    attempts integer DEFAULT 0 NOT NULL,
+    busy_until timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    next_due_at timestamp with time zone DEFAULT clock_timestamp(),
+    made_at timestamp with time zone,
+    failure text,
+    CONSTRAINT previews_check CHECK (((made_at IS NULL) OR ((failure IS NULL) AND (small_key IS NOT NULL) AND (large_key IS NOT NULL) AND ((((small_width + small_height) + large_width) + large_height) IS NOT NULL)))),
+    CONSTRAINT previews_check1 CHECK (((next_due_at IS NULL) = ((made_at IS NOT NULL) OR (failure IS NOT NULL)))),
+    CONSTRAINT previews_large_height_check CHECK ((large_height > 0)),
+    CONSTRAINT previews_large_width_check CHECK ((large_width > 0)),
+    CONSTRAINT previews_small_height_check CHECK ((small_height > 0)),
+    CONSTRAINT previews_small_width_check CHECK ((small_width > 0))
+);
+
+ALTER TABLE ONLY public.previews FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE public.previews OWNER TO docuvault_migrate;
+
+--
+-- Name: due_previews(integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.due_previews(in_limit integer) RETURNS TABLE(user_id uuid, document_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT d.user_id,
+     d.id
+    FROM (public.previews p
+      JOIN public.documents d ON ((d.id = p.document_id)))
+   WHERE ((p.next_due_at <= clock_timestamp()) AND (d.status = ANY (ARRAY['ready'::text, 'failed'::text])))
+   ORDER BY p.next_due_at
+  LIMIT due_previews.in_limit;
+END;
+
+
+ALTER FUNCTION public.due_previews(in_limit integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: ensure_folder(uuid, uuid[], bytea[], bytea[]); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1332,6 +1383,43 @@ END;
 ALTER FUNCTION public.master_keys_in_use() OWNER TO docuvault_migrate;
 
 --
+-- Name: missing_previews(text[], uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.missing_previews(in_types text[], in_after uuid, in_limit integer) RETURNS TABLE(user_id uuid, document_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ WITH page AS MATERIALIZED (
+          SELECT d.id,
+             d.user_id,
+             d.status,
+             d.sniffed_type
+            FROM public.documents d
+           WHERE (d.id > missing_previews.in_after)
+           ORDER BY d.id
+          LIMIT missing_previews.in_limit
+         )
+  SELECT p.user_id,
+     p.id
+    FROM page p
+   WHERE ((p.status = ANY (ARRAY['ready'::text, 'failed'::text])) AND (p.sniffed_type = ANY (missing_previews.in_types)) AND (NOT (EXISTS ( SELECT
+            FROM public.previews x
+           WHERE (x.document_id = p.id)))))
+ UNION ALL
+  SELECT NULL::uuid,
+     ( SELECT l.id
+            FROM page l
+           ORDER BY l.id DESC
+          LIMIT 1) AS id
+   WHERE (( SELECT count(*) AS count
+            FROM page) = missing_previews.in_limit);
+END;
+
+
+ALTER FUNCTION public.missing_previews(in_types text[], in_after uuid, in_limit integer) OWNER TO docuvault_migrate;
+
+--
 -- Name: newest_era(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
@@ -1387,6 +1475,21 @@ END $$;
 
 
 ALTER FUNCTION public.note_gone() OWNER TO docuvault_migrate;
+
+--
+-- Name: note_preview(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.note_preview() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM note_change(NEW.user_id, 'document', NEW.document_id, 'changed');
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.note_preview() OWNER TO docuvault_migrate;
 
 --
 -- Name: note_quota(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -1575,6 +1678,22 @@ END $$;
 
 
 ALTER FUNCTION public.require_text(in_document uuid, in_stamp bytea) OWNER TO docuvault_migrate;
+
+--
+-- Name: retry_preview(); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.retry_preview() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  UPDATE previews SET failure = NULL, attempts = 0, next_due_at = clock_timestamp() + interval '5 minutes'
+   WHERE document_id = NEW.id AND made_at IS NULL AND busy_until <= clock_timestamp();
+  RETURN NULL;
+END $$;
+
+
+ALTER FUNCTION public.retry_preview() OWNER TO docuvault_migrate;
 
 --
 -- Name: revive_folder(uuid); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -2819,6 +2938,14 @@ ALTER TABLE ONLY public.objects
 
 
 --
+-- Name: previews previews_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.previews
+    ADD CONSTRAINT previews_pkey PRIMARY KEY (document_id);
+
+
+--
 -- Name: quotas quotas_pkey; Type: CONSTRAINT; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3190,6 +3317,20 @@ CREATE INDEX objects_document ON public.objects USING btree (document_id);
 
 
 --
+-- Name: previews_due; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX previews_due ON public.previews USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
+
+
+--
+-- Name: previews_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX previews_user ON public.previews USING btree (user_id);
+
+
+--
 -- Name: sessions_user; Type: INDEX; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3330,6 +3471,13 @@ CREATE TRIGGER documents_purging AFTER UPDATE ON public.documents FOR EACH ROW W
 
 
 --
+-- Name: documents documents_reprocessed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER documents_reprocessed AFTER UPDATE ON public.documents FOR EACH ROW WHEN (((old.status = ANY (ARRAY['ready'::text, 'failed'::text])) AND (new.status = 'stored'::text))) EXECUTE FUNCTION public.retry_preview();
+
+
+--
 -- Name: folders folders_changed; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
 --
 
@@ -3362,6 +3510,13 @@ CREATE TRIGGER folders_limit AFTER INSERT ON public.folders REFERENCING NEW TABL
 --
 
 CREATE TRIGGER folders_made AFTER INSERT ON public.folders FOR EACH ROW EXECUTE FUNCTION public.note_row('folder');
+
+
+--
+-- Name: previews previews_made; Type: TRIGGER; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE TRIGGER previews_made AFTER UPDATE ON public.previews FOR EACH ROW WHEN (((old.made_at IS NULL) AND (new.made_at IS NOT NULL))) EXECUTE FUNCTION public.note_preview();
 
 
 --
@@ -3611,6 +3766,22 @@ ALTER TABLE ONLY public.objects
 
 ALTER TABLE ONLY public.objects
     ADD CONSTRAINT objects_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);
+
+
+--
+-- Name: previews previews_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.previews
+    ADD CONSTRAINT previews_document_id_fkey FOREIGN KEY (document_id) REFERENCES public.documents(id) ON DELETE CASCADE;
+
+
+--
+-- Name: previews previews_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE ONLY public.previews
+    ADD CONSTRAINT previews_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 
 --
@@ -3979,6 +4150,13 @@ CREATE POLICY owner_reads ON public.objects FOR SELECT TO docuvault_migrate USIN
 
 
 --
+-- Name: previews owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY owner_reads ON public.previews FOR SELECT TO docuvault_migrate USING (true);
+
+
+--
 -- Name: quotas owner_reads; Type: POLICY; Schema: public; Owner: docuvault_migrate
 --
 
@@ -4047,6 +4225,12 @@ CREATE POLICY owner_reads ON public.user_keys FOR SELECT TO docuvault_migrate US
 
 CREATE POLICY owner_reads ON public.users FOR SELECT TO docuvault_migrate USING (true);
 
+
+--
+-- Name: previews; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
+--
+
+ALTER TABLE public.previews ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: quotas; Type: ROW SECURITY; Schema: public; Owner: docuvault_migrate
@@ -4202,6 +4386,13 @@ CREATE POLICY tenant ON public.mails USING ((user_id = (NULLIF(current_setting('
 --
 
 CREATE POLICY tenant ON public.objects USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: previews tenant; Type: POLICY; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE POLICY tenant ON public.previews USING ((user_id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -4697,6 +4888,21 @@ GRANT ALL ON FUNCTION public.due_mails(in_limit integer) TO docuvault_app;
 
 
 --
+-- Name: TABLE previews; Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.previews TO docuvault_app;
+
+
+--
+-- Name: FUNCTION due_previews(in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.due_previews(in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.due_previews(in_limit integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION ensure_folder(in_start uuid, in_ids uuid[], in_keys bytea[], in_names bytea[]); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -4980,6 +5186,14 @@ GRANT ALL ON FUNCTION public.master_keys_in_use() TO docuvault_app;
 
 
 --
+-- Name: FUNCTION missing_previews(in_types text[], in_after uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.missing_previews(in_types text[], in_after uuid, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.missing_previews(in_types text[], in_after uuid, in_limit integer) TO docuvault_app;
+
+
+--
 -- Name: FUNCTION newest_era(); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
@@ -5008,6 +5222,13 @@ GRANT ALL ON FUNCTION public.note_change(in_user uuid, in_kind text, in_item uui
 --
 
 REVOKE ALL ON FUNCTION public.note_gone() FROM PUBLIC;
+
+
+--
+-- Name: FUNCTION note_preview(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.note_preview() FROM PUBLIC;
 
 
 --
@@ -5083,6 +5304,13 @@ REVOKE ALL ON FUNCTION public.require_other_admin(in_user uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.require_text(in_document uuid, in_stamp bytea) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION retry_preview(); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.retry_preview() FROM PUBLIC;
 
 
 --

@@ -30,6 +30,7 @@ import (
 	documentsget "docuvault/functions/documents/get"
 	documentslist "docuvault/functions/documents/list"
 	documentspatch "docuvault/functions/documents/patch"
+	documentspreview "docuvault/functions/documents/preview"
 	documentsreprocess "docuvault/functions/documents/reprocess"
 	documentsrestore "docuvault/functions/documents/restore"
 	documentssummary "docuvault/functions/documents/summary"
@@ -108,6 +109,7 @@ var All = []host.Function{
 	documentsget.Function,
 	documentslist.Function,
 	documentspatch.Function,
+	documentspreview.Function,
 	documentsreprocess.Function,
 	documentsrestore.Function,
 	documentssummary.Function,

@@ -24,6 +24,8 @@ import (
 	"docuvault/shared/id"
 	"docuvault/shared/keys"
 	"docuvault/shared/learning"
+	"docuvault/shared/picture"
+	"docuvault/shared/preview"
 	"docuvault/shared/search"
 	"docuvault/shared/storage"
 	"docuvault/shared/vault"
@@ -56,6 +58,8 @@ type Analyst struct {
 	searcher  *search.Searcher
 	store     storage.Backend
 	extractor *extract.Extractor
+	studio    *picture.Studio
+	album     *preview.Album
 	provider  func(name string) (ai.Provider, error)
 	log       *slog.Logger
 	quick     time.Duration
@@ -85,8 +89,16 @@ func open(env *host.Env) (*Analyst, error) {
 	if err != nil {
 		return nil, err
 	}
+	studio, err := picture.New(extractor.Compilation())
+	if err != nil {
+		return nil, err
+	}
+	album, err := preview.Open(env)
+	if err != nil {
+		return nil, err
+	}
 	provider := func(name string) (ai.Provider, error) { return ai.Open(env, name) }
-	return &Analyst{vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, provider: provider, log: env.Log, quick: quick}, nil
+	return &Analyst{vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, studio: studio, album: album, provider: provider, log: env.Log, quick: quick}, nil
 }
 
 // claim is one attempt on one document.
@@ -106,7 +118,7 @@ type claim struct {
 // Analyze claims a stored document, reads it and finishes it as ready or
 // failed. A document that is not stored (any more) is left alone, so the
 // message may come twice, late or out of order; if older rules indexed it, it is
-// indexed anew. extend holds the message for
+// indexed anew, and if nobody made its preview, that is made. extend holds the message for
 // longer; it may be nil.
 func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func(context.Context, time.Duration) error) error {
 	actor := database.OnBehalfOf(user)
@@ -115,6 +127,7 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 		return err
 	}
 	if !claimed {
+		a.showLate(ctx, actor, document, extend)
 		return a.catchUp(ctx, actor, document)
 	}
 	working, done := hold(ctx, a.quick, extend)
@@ -207,7 +220,7 @@ func (a *Analyst) release(ctx context.Context, actor database.Actor, c claim, ca
 // work reads the object and finishes the document. An error is worth another
 // attempt.
 func (a *Analyst) work(ctx context.Context, actor database.Actor, c claim) error {
-	read, failure, err := a.read(ctx, c)
+	read, failure, err := a.read(ctx, actor, c)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"docuvault/shared/database"
 	"docuvault/shared/extract"
 	"docuvault/shared/extract/mediatype"
 	"docuvault/shared/storage"
@@ -24,9 +25,10 @@ type reading struct {
 	text    extract.Result
 }
 
-// read fetches the object, looks at its type and extracts its text. failure is
-// a code: the paper cannot be read, now or later. err is worth a retry.
-func (a *Analyst) read(ctx context.Context, c claim) (r reading, failure string, err error) {
+// read fetches the object, looks at its type, makes its preview and extracts its
+// text. failure is a code: the paper cannot be read, now or later. err is worth a
+// retry.
+func (a *Analyst) read(ctx context.Context, actor database.Actor, c claim) (r reading, failure string, err error) {
 	r.text.Source = extract.SourceNone
 	body, info, err := a.store.Get(ctx, c.key)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -46,16 +48,22 @@ func (a *Analyst) read(ctx context.Context, c claim) (r reading, failure string,
 	}
 	r.sniffed = mediatype.Sniff(head)
 	kind := mediatype.Refine(r.sniffed, c.announced)
-	if c.size > extract.DefaultLimits.Bytes || !extract.Supports(kind) {
+	text := c.size <= extract.DefaultLimits.Bytes && extract.Supports(kind)
+	if !text && !drawn(r.sniffed, c.size) {
 		return r, "", nil // its type is all that is to be known
 	}
-	whole, done, err := spool(io.MultiReader(bytes.NewReader(head), body), c)
+	whole, done, err := spool(io.MultiReader(bytes.NewReader(head), body), c.size, c.sha)
 	if err != nil {
 		return r, "", err
 	}
 	defer done()
 	if whole == nil {
 		return r, bytesChanged, nil
+	}
+	// Before all that may be slow: somebody looks at the page meanwhile.
+	a.show(ctx, actor, c.document, r.sniffed, whole, c.size)
+	if !text {
+		return r, "", nil
 	}
 	r.text, err = a.extractor.Extract(ctx, whole, c.size, kind)
 	switch code := extract.FailureCode(err); {
@@ -70,14 +78,14 @@ func (a *Analyst) read(ctx context.Context, c claim) (r reading, failure string,
 
 // spool brings the whole object to where it can be read at any place, and
 // compares its hash; nil says that it is not what was uploaded.
-func spool(body io.Reader, c claim) (whole io.ReaderAt, done func(), err error) {
+func spool(body io.Reader, size int64, sha []byte) (whole io.ReaderAt, done func(), err error) {
 	done = func() {}
 	hash := sha256.New()
 	body = io.TeeReader(body, hash)
 	var n int64
-	if c.size <= inMemory {
+	if size <= inMemory {
 		var content []byte
-		content, err = io.ReadAll(io.LimitReader(body, c.size+1))
+		content, err = io.ReadAll(io.LimitReader(body, size+1))
 		whole, n = bytes.NewReader(content), int64(len(content))
 	} else {
 		var file *os.File
@@ -89,14 +97,14 @@ func spool(body io.Reader, c claim) (whole io.ReaderAt, done func(), err error) 
 			// Where an open file cannot be removed, it goes when it is closed.
 			done = func() { _ = file.Close(); _ = os.Remove(file.Name()) }
 		}
-		n, err = io.Copy(file, io.LimitReader(body, c.size+1))
+		n, err = io.Copy(file, io.LimitReader(body, size+1))
 		whole = file
 	}
 	if err != nil {
 		done()
 		return nil, func() {}, fmt.Errorf("spool object: %w", err)
 	}
-	if n != c.size || !bytes.Equal(hash.Sum(nil), c.sha) {
+	if n != size || !bytes.Equal(hash.Sum(nil), sha) {
 		return nil, done, nil
 	}
 	return whole, done, nil

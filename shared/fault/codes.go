@@ -51,6 +51,7 @@ const (
 	UploadExpired      Code = "upload_expired"     // begin again
 	WrongState         Code = "wrong_state"        // the document's status does not allow this
 	PreconditionFailed Code = "precondition_failed"
+	NoPreview          Code = "no_preview" // field "reason": pending, none, or why none can be made
 	CursorInvalid      Code = "cursor_invalid"
 	CursorExpired      Code = "cursor_expired"
 	FolderTooDeep      Code = "folder_too_deep"
@@ -103,6 +104,7 @@ var status = map[Code]int{
 	UploadExpired:      http.StatusConflict,
 	WrongState:         http.StatusConflict,
 	PreconditionFailed: http.StatusPreconditionFailed,
+	NoPreview:          http.StatusNotFound,
 	CursorInvalid:      http.StatusUnprocessableEntity,
 	CursorExpired:      http.StatusConflict,
 	FolderTooDeep:      http.StatusUnprocessableEntity,

@@ -89,6 +89,7 @@ type Report struct {
 	Recounts int `json:"recounts"` // counters put right
 	// Reindexed are jobs for documents that an older version indexed.
 	Reindexed int `json:"reindexed"`
+	Previews  int `json:"previews"` // jobs for previews that nobody made
 	Errors    int `json:"errors"`
 }
 
@@ -97,7 +98,7 @@ func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("settled", r.Settled), slog.Int("expired", r.Expired), slog.Int("resent", r.Resent),
 		slog.Int("failed", r.Failed), slog.Int("purged", r.Purged), slog.Int("removed", r.Removed),
 		slog.Int("orphans", r.Orphans), slog.Int("stale", r.Stale), slog.Int("mails", r.Mails), slog.Int("erasures", r.Erasures), slog.Int("recounts", r.Recounts),
-		slog.Int("reindexed", r.Reindexed), slog.Int("errors", r.Errors))
+		slog.Int("reindexed", r.Reindexed), slog.Int("previews", r.Previews), slog.Int("errors", r.Errors))
 }
 
 // Run makes one bounded pass. One row that fails does not keep the others from
@@ -114,6 +115,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 		r.stale(ctx, &report),
 		r.recount(ctx, &report),
 		r.reindex(ctx, &report),
+		r.previews(ctx, &report),
 	)
 	return report, err
 }

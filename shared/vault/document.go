@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"docuvault/shared/database"
@@ -74,6 +75,10 @@ type Document struct {
 	TrashedAt          *time.Time `json:"trashed_at,omitempty" doc:"Of a document in the trash: since when."`
 	PurgeAt            *time.Time `json:"purge_at,omitempty" doc:"Of a document in the trash: when it is deleted for good, or soon after."`
 	Version            int64      `json:"version" doc:"Grows with each change; send it as If-Match to change only what you saw."`
+
+	Preview *Preview `json:"preview,omitempty" doc:"A small picture of its first page, where there is one; only reading, listing and searching tell. It appears after the document does, without a new version."`
+
+	preview []string // key, width, height of the small picture
 }
 
 // Blind is the document for a caller who may add and not read: what whoever
@@ -83,6 +88,29 @@ func (d Document) Blind() Document {
 		ID: d.ID, Size: d.Size, SHA256: d.SHA256, Status: d.Status, Suggestions: []Suggestion{}, Tags: []string{},
 		CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Version: d.Version,
 	}
+}
+
+// Preview is a picture of a document's first page.
+type Preview struct {
+	URL       string    `json:"url" format:"uri" doc:"A WebP in storage. Keep it secret until it expires; for some minutes it is the same one, so that a browser's cache works."`
+	Width     int       `json:"width" doc:"Pixels."`
+	Height    int       `json:"height" doc:"Pixels."`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// PreviewKey is the object of the small picture; "" where there is none.
+func (d *Document) PreviewKey() string {
+	if len(d.preview) != 3 {
+		return ""
+	}
+	return d.preview[0]
+}
+
+// ShowPreview puts the URL in which somebody signed [Document.PreviewKey].
+func (d *Document) ShowPreview(url string, expires time.Time) {
+	width, _ := strconv.Atoi(d.preview[1]) // integers of the database
+	height, _ := strconv.Atoi(d.preview[2])
+	d.Preview = &Preview{URL: url, Width: width, Height: height, ExpiresAt: expires}
 }
 
 // Suggestion is a proposal of the analysis.
@@ -119,7 +147,8 @@ const columns = ` d.id, d.status, coalesce(d.failure, ''), d.size, d.sha256, d.c
   ARRAY(SELECT g.id FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE x.document_id = d.id ORDER BY g.created_at, g.id),
   ARRAY(SELECT g.name_sealed FROM document_tags x JOIN tags g ON g.id = x.tag_id WHERE x.document_id = d.id ORDER BY g.created_at, g.id),
   d.document_date, d.page_count, coalesce(d.language, ''), d.original_modified_at, d.created_at, d.updated_at, d.version,
-  d.trashed_at, CASE d.status WHEN 'trashed' THEN d.next_due_at END `
+  d.trashed_at, CASE d.status WHEN 'trashed' THEN d.next_due_at END,
+  (SELECT ARRAY[p.small_key, p.small_width::text, p.small_height::text] FROM previews p WHERE p.document_id = d.id AND p.made_at IS NOT NULL) `
 
 // row is a document as the database has it.
 type row struct {
@@ -141,7 +170,7 @@ func (r *row) fields() []any {
 		&r.folder, &r.topicID, &r.topicName, &d.TopicSource,
 		&r.tagIDs, &r.tagNames,
 		&r.documentDate, &d.PageCount, &d.Language, &d.OriginalModifiedAt, &d.CreatedAt, &d.UpdatedAt, &d.Version,
-		&d.TrashedAt, &d.PurgeAt,
+		&d.TrashedAt, &d.PurgeAt, &d.preview,
 	}
 }
 

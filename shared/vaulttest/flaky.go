@@ -11,7 +11,7 @@ import (
 	"docuvault/shared/storage"
 )
 
-// Outage makes the documents bucket of a World fail on demand: pass
+// Outage makes the buckets of a World fail on demand: pass
 // [Outage.Provide] to [New].
 type Outage struct {
 	mu   sync.Mutex
@@ -27,11 +27,13 @@ func (o *Outage) Provide(t testing.TB) func(env *host.Env) {
 		}
 		store.Documents = &flaky{Backend: store.Documents, Presigner: store.Documents.(storage.Presigner),
 			Lister: store.Documents.(storage.Lister), Multipart: store.Documents.(storage.Multipart), outage: o}
+		store.Derived = &flakyDerived{Backend: store.Derived, Presigner: store.Derived.(storage.Presigner),
+			Lister: store.Derived.(storage.Lister), outage: o}
 	}
 }
 
 // Next makes the next call of an operation ("Get", "Stat", "Delete", "Complete",
-// "NewMultipart", "ListParts") run f first, and fail with its error, if any.
+// "NewMultipart", "ListParts"; "Derived.Put") run f first, and fail with its error, if any.
 func (o *Outage) Next(operation string, f func() error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -110,4 +112,19 @@ func (f *flaky) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	return f.Backend.Delete(ctx, key)
+}
+
+// flakyDerived is the bucket of what the vault itself makes.
+type flakyDerived struct {
+	storage.Backend
+	storage.Presigner
+	storage.Lister
+	outage *Outage
+}
+
+func (f *flakyDerived) Put(ctx context.Context, key string, body io.Reader, size int64, opt storage.PutOptions) error {
+	if err := f.outage.check("Derived.Put"); err != nil {
+		return err
+	}
+	return f.Backend.Put(ctx, key, body, size, opt)
 }

@@ -62,6 +62,7 @@ var matrix = map[string]row{
 	"documents-get":       {},
 	"documents-delete":    {queries: []string{"", "?permanent=true"}},
 	"documents-download":  {queries: []string{"", "?disposition=inline"}},
+	"documents-preview":   {queries: []string{"", "?size=large"}},
 	"documents-text":      {},
 	"documents-restore":   {},
 	"documents-reprocess": {},

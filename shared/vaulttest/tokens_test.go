@@ -21,7 +21,7 @@ import (
 // down here once more, so that a scope that an operation gets by mistake is
 // seen.
 var (
-	reads = []string{"documents-list", "documents-get", "documents-text", "documents-download", "documents-summary", "search-query", "changes-list",
+	reads = []string{"documents-list", "documents-get", "documents-text", "documents-download", "documents-preview", "documents-summary", "search-query", "changes-list",
 		"folders-list", "topics-list", "tags-list"}
 	adds  = []string{"uploads-begin", "uploads-batch", "uploads-parts", "uploads-listparts", "uploads-complete", "uploads-abort"}
 	other = []string{"documents-delete", "documents-patch", "documents-restore", "documents-reprocess", "documents-bulk", "trash-empty",

@@ -12,6 +12,7 @@ import (
 	"docuvault/shared/id"
 	"docuvault/shared/secret"
 	"docuvault/shared/vaulttest"
+	"docuvault/test/sample"
 )
 
 // working is a call that works, once.
@@ -55,10 +56,15 @@ var workings = map[string]func(t *testing.T, u *vaulttest.User) working{
 	"auth-reauth":   withBody(withPassword("/v1/auth/reauth"), map[string]any{"password": password}),
 	"auth-password": withBody(withPassword("/v1/auth/password"), map[string]any{"current_password": password, "new_password": "another horse battery staple"}),
 
-	"documents-list":      at("/v1/documents"),
-	"documents-get":       document(""),
-	"documents-text":      document("/text"),
-	"documents-download":  document("/download"),
+	"documents-list":     at("/v1/documents"),
+	"documents-get":      document(""),
+	"documents-text":     document("/text"),
+	"documents-download": document("/download"),
+	"documents-preview": func(t *testing.T, u *vaulttest.User) working {
+		t.Helper()
+		d := u.Analyzed(t, "a.pdf", "application/pdf", sample.PDF("t", id.New().String()))
+		return working{path: "/v1/documents/" + d.ID.String() + "/preview"}
+	},
 	"documents-delete":    document(""),
 	"documents-reprocess": document("/reprocess"),
 	"documents-patch":     withBody(document(""), map[string]any{"title": "A title", "topic": "Pottery"}),

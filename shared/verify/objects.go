@@ -30,9 +30,10 @@ const needs = `('stored', 'processing', 'ready', 'failed', 'trashed')`
 // keys go first.
 const kept = `user_id NOT IN (SELECT user_id FROM erasures)`
 
-// derivedNeeds leaves out a head of the audit log that is about to be written:
-// its row comes first.
-const derivedNeeds = `CASE WHEN kind = 'audit_head' THEN created_at < clock_timestamp() - interval '15 minutes' ELSE ` + kept + ` END`
+// derivedNeeds leaves out what is about to be written, since the row comes first:
+// a head of the audit log, and a preview until it is made.
+const derivedNeeds = `CASE WHEN kind = 'audit_head' THEN created_at < clock_timestamp() - interval '15 minutes' ELSE ` + kept + `
+  AND NOT EXISTS (SELECT FROM previews p WHERE p.document_id = objects.document_id AND p.made_at IS NULL AND objects.key IN (p.small_key, p.large_key)) END`
 
 // objects is invariant 2, both ways, and what of invariant 4 only objects show.
 func (r *run) objects(ctx context.Context, i *Invariant) error {

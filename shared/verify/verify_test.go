@@ -163,6 +163,8 @@ var plants = map[string]struct {
 	"object with a name":            {func(t *testing.T, l *lived) { put(t, l.Store.Documents, "my secret diary.pdf", "x") }, false, []string{"2 object_without_row"}},
 	"derived object without a row":  {func(t *testing.T, l *lived) { put(t, l.Store.Derived, "preview", "x") }, false, []string{"2 object_without_row"}},
 	"derived row without an object": {sql(`INSERT INTO objects (key, user_id, document_id, kind, size) VALUES ('p', $anna, $ready, 'preview', 1)`), false, []string{"2 object_missing"}},
+	"preview that is being made": {sql(`WITH p AS (INSERT INTO previews (document_id, user_id, small_key, large_key) VALUES ($ready, $anna, 'p', 'q') RETURNING user_id, document_id)
+		INSERT INTO objects (key, user_id, document_id, kind, size) SELECT 'p', user_id, document_id, 'preview', 0 FROM p`), true, nil},
 	"late bytes of an ended upload": {lateBytes, false, nil},
 	"late bytes in a vault at rest": {lateBytes, true, []string{"2 object_without_row"}},
 	"bytes of an expired upload":    {func(t *testing.T, l *lived) { put(t, l.Store.Documents, l.key(t, l.aborted), "x") }, true, nil},

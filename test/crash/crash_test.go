@@ -293,7 +293,8 @@ func (w *world) recover(t *testing.T, s story, lost bool) {
 		reconcileAgain(t, w, r)
 		w.deliver(t)
 		var left int
-		w.query(t, &left, `SELECT (SELECT count(*) FROM erasures) + (SELECT count(*) FROM documents
+		w.query(t, &left, `SELECT (SELECT count(*) FROM erasures) + (SELECT count(*) FROM previews p JOIN documents d ON d.id = p.document_id
+		   WHERE p.next_due_at IS NOT NULL AND d.status IN ('ready', 'failed')) + (SELECT count(*) FROM documents
 		   WHERE next_due_at IS NOT NULL AND (status <> 'trashed' OR $1))`, s.emptyTrash)
 		if left+w.messages(t) == 0 {
 			before := w.DB.Dump(t)
@@ -369,6 +370,7 @@ func (w *world) age(t *testing.T, emptyTrash bool) {
 	     upload_expires_at = LEAST(upload_expires_at, clock_timestamp() - interval '2 hours'),
 	     verify_until = verify_until - interval '1 hour'
 	   WHERE next_due_at IS NOT NULL AND (status <> 'trashed' OR $1)`, emptyTrash)
+	w.exec(t, `UPDATE previews SET busy_until = clock_timestamp() - interval '1 second', next_due_at = clock_timestamp() - interval '1 second' WHERE next_due_at IS NOT NULL`)
 	// An account that is gone stays watched for eight days.
 	w.exec(t, `UPDATE erasures SET next_due_at = clock_timestamp() - interval '1 second',
 	     requested_at = CASE WHEN erased_at IS NULL THEN requested_at ELSE requested_at - interval '9 days' END`)

@@ -36,7 +36,7 @@ var gates = []struct {
 		// takes the platform's role from there, since the SDK's own would cost a
 		// client of STS.
 		modules: []string{"docuvault/shared/storage", "github.com/minio/minio-go/v7/pkg/lifecycle"},
-		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis", "shared/erase", "shared/notary"},
+		through: []string{"shared/storage", "shared/upload", "shared/settle", "shared/reconcile", "shared/analysis", "shared/preview", "shared/erase", "shared/notary"},
 	},
 	{
 		what:    "queues",
@@ -45,7 +45,7 @@ var gates = []struct {
 	},
 	{
 		what:    "reading documents",
-		modules: []string{"github.com/klippa-app/go-pdfium", "github.com/tetratelabs/wazero"},
+		modules: []string{"github.com/klippa-app/go-pdfium", "github.com/tetratelabs/wazero", "docuvault/shared/picture", "golang.org/x/image"},
 		through: []string{"shared/extract", "shared/analysis"},
 	},
 	{
@@ -61,7 +61,7 @@ var gates = []struct {
 	{
 		what:    "the database",
 		modules: []string{"github.com/jackc/pgx/v5/pgxpool"},
-		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin", "shared/mail", "shared/notary"},
+		through: []string{"shared/database", "shared/auth", "shared/vault", "shared/preview", "shared/upload", "shared/settle", "shared/queue", "shared/reconcile", "shared/analysis", "shared/account", "shared/admin", "shared/mail", "shared/notary"},
 	},
 }
 

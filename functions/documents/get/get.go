@@ -11,6 +11,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/preview"
 	"docuvault/shared/vault"
 )
 
@@ -40,9 +41,16 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 	if err != nil {
 		return nil, err
 	}
+	shelf, err := preview.OpenShelf(env)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
 		d, err := documents.Get(ctx, auth.Actor(ctx), in.ID)
 		if err != nil {
+			return nil, err
+		}
+		if err := shelf.Add(ctx, hosthttp.PublicURL(ctx), &d); err != nil {
 			return nil, err
 		}
 		return &Output{ETag: hosthttp.ETag(d.Version), Body: d}, nil

@@ -12,6 +12,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
 	"docuvault/shared/id"
+	"docuvault/shared/preview"
 	"docuvault/shared/search"
 	"docuvault/shared/vault"
 )
@@ -55,6 +56,10 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 	if err != nil {
 		return nil, err
 	}
+	shelf, err := preview.OpenShelf(env)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
 		f := vault.Filter{Topic: in.Topic, Tag: in.Tag, Folder: in.FolderID, Unfiled: in.Unfiled, Year: in.Year, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
 		for _, s := range in.Status {
@@ -80,6 +85,13 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 		}
 		page, err := documents.List(ctx, auth.Actor(ctx), f)
 		if err != nil {
+			return nil, err
+		}
+		shown := make([]*vault.Document, len(page.Items))
+		for i := range page.Items {
+			shown[i] = &page.Items[i]
+		}
+		if err := shelf.Add(ctx, hosthttp.PublicURL(ctx), shown...); err != nil {
 			return nil, err
 		}
 		return &Output{Body: page}, nil

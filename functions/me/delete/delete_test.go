@@ -14,6 +14,7 @@ import (
 	"docuvault/shared/job"
 	"docuvault/shared/storage"
 	"docuvault/shared/vaulttest"
+	"docuvault/test/sample"
 )
 
 const marker = "ambergrisquill"
@@ -75,6 +76,7 @@ func settled(t testing.TB, w *vaulttest.World) *vaulttest.User {
 	w.DB.Exec(t, `UPDATE users SET email = $2, display_name = $3 WHERE id = $1`, u.ID.String(), marker+u.ID.String()+"@example.org", marker)
 	d := u.Analyzed(t, "a.txt", "text/plain", []byte("Invoice about "+marker+". Amount due within 14 days, total 119.00 EUR."+u.ID.String()))
 	u.Call(t, http.MethodPatch, "/v1/documents/"+d.ID.String(), map[string]any{"topic": "Pottery", "tags": []string{"a"}, "notes": marker}, "User-Agent", marker+"/1").JSON(t, http.StatusOK, nil)
+	u.Analyzed(t, "d.pdf", "application/pdf", sample.PDF(marker, marker+" "+u.ID.String()))
 	content := []byte(marker + " trashed")
 	trashed := u.Store(t, "b.txt", "text/plain", content)
 	u.Call(t, http.MethodDelete, "/v1/documents/"+trashed.ID.String(), nil).JSON(t, http.StatusNoContent, nil)

@@ -10,7 +10,9 @@ import (
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
 	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/preview"
 	"docuvault/shared/search"
+	"docuvault/shared/vault"
 )
 
 // Function is POST /v1/search: in a body, so that no log of URLs holds what
@@ -39,9 +41,20 @@ func New(env *host.Env) (func(context.Context, *Input) (*Output, error), error) 
 	if err != nil {
 		return nil, err
 	}
+	shelf, err := preview.OpenShelf(env)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, in *Input) (*Output, error) {
 		page, err := searcher.Search(ctx, auth.Actor(ctx), in.Body)
 		if err != nil {
+			return nil, err
+		}
+		found := make([]*vault.Document, len(page.Items))
+		for i := range page.Items {
+			found[i] = &page.Items[i].Document
+		}
+		if err := shelf.Add(ctx, hosthttp.PublicURL(ctx), found...); err != nil {
 			return nil, err
 		}
 		return &Output{Body: page}, nil

@@ -473,6 +473,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/documents/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a preview's URL
+         * @description A picture of the first page of a PDF or of an image: WebP, its longer side at most 320 or 1280 pixels. With no_preview, reason says why there is none: pending, none, or a code.
+         */
+        get: operations["documents-preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/documents/{id}/reprocess": {
         parameters: {
             query?: never;
@@ -1618,7 +1638,7 @@ export interface components {
              * @description What happened, for programs. Codes are never renamed.
              * @enum {string}
              */
-            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_busy" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "secret_not_repeated" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
+            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_busy" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "no_preview" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "secret_not_repeated" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
             /** @description What happened and what to do next, for people. */
             detail: string;
             /** @description With validation_failed: what is wrong, and where. */
@@ -1956,6 +1976,8 @@ export interface components {
             original_modified_at?: string;
             /** Format: int64 */
             page_count?: number;
+            /** @description A small picture of its first page, where there is one; only reading, listing and searching tell. It appears after the document does, without a new version. */
+            preview?: components["schemas"]["VaultPreview"];
             /**
              * Format: date-time
              * @description Of a document in the trash: when it is deleted for good, or soon after.
@@ -2011,6 +2033,25 @@ export interface components {
             items: components["schemas"]["VaultDocument"][];
             /** @description Absent on the last page. With q, a page may have fewer documents than limit, even none, and still another one after it. */
             next_cursor?: string;
+        };
+        VaultPreview: {
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            height: number;
+            /**
+             * Format: uri
+             * @description A WebP in storage. Keep it secret until it expires; for some minutes it is the same one, so that a browser's cache works.
+             */
+            url: string;
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            width: number;
         };
         VaultSuggestion: {
             /** Format: double */
@@ -3803,6 +3844,75 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "documents-preview": {
+        parameters: {
+            query?: {
+                size?: "small" | "large";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultPreview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
