@@ -867,6 +867,7 @@ CREATE TABLE public.previews (
     CONSTRAINT previews_small_height_check CHECK ((small_height > 0)),
     CONSTRAINT previews_small_width_check CHECK ((small_width > 0))
 );
+ALTER TABLE ONLY public.previews ALTER COLUMN user_id SET STATISTICS 0;
 
 ALTER TABLE ONLY public.previews FORCE ROW LEVEL SECURITY;
 
