@@ -36,6 +36,7 @@ type Filter struct {
 	Cursor   string // of the page before
 
 	topic, tag id.ID // of the names
+	tagFew     bool  // the tag is on at most fewTagged documents
 }
 
 // Match is a further condition, such as what a search finds. Few documents are
@@ -180,6 +181,9 @@ func (v *Vault) List(ctx context.Context, actor database.Actor, f Filter) (Page,
 	}
 }
 
+// fewTagged is up to how many documents of a tag are read to sort them.
+const fewTagged = 10_000
+
 // resolve finds the topic and the tag of a filter, and reports whether they are
 // there. It takes a round trip of its own so that PostgreSQL knows, when it plans
 // the list, whether they have few documents or many.
@@ -193,7 +197,8 @@ func (v *Vault) resolve(ctx context.Context, actor database.Actor, u *keys.User,
 			b.Maybe(&hasTopic, `SELECT id FROM topics WHERE user_id = app_user() AND name_key = @key`, database.Args{"key": u.NameKey(f.Topic)}, &f.topic)
 		}
 		if f.Tag != "" {
-			b.Maybe(&hasTag, `SELECT id FROM tags WHERE user_id = app_user() AND name_key = @key`, database.Args{"key": u.NameKey(f.Tag)}, &f.tag)
+			b.Maybe(&hasTag, `SELECT g.id, (SELECT count(*) FROM (SELECT FROM document_tags x WHERE x.tag_id = g.id LIMIT @few + 1) x) <= @few
+			    FROM tags g WHERE g.user_id = app_user() AND g.name_key = @key`, database.Args{"key": u.NameKey(f.Tag), "few": fewTagged}, &f.tag, &f.tagFew)
 		}
 	})
 	if err != nil {
@@ -226,7 +231,12 @@ func (f Filter) conditions() (where []string, args database.Args) {
 		args["topic"] = f.topic
 	}
 	if !f.tag.IsNil() {
-		where = append(where, "d.id IN (SELECT x.document_id FROM document_tags x WHERE x.tag_id = @tag AND x.user_id = app_user())")
+		// The documents of the tag, or those that come next in the list, one by one.
+		way := "EXISTS (SELECT FROM document_tags x WHERE x.document_id = d.id AND x.tag_id = @tag OFFSET 0)"
+		if f.tagFew {
+			way = "d.id = ANY (ARRAY(SELECT x.document_id FROM document_tags x WHERE x.tag_id = @tag))"
+		}
+		where = append(where, way)
 		args["tag"] = f.tag
 	}
 	if !f.Folder.IsNil() {
