@@ -38,6 +38,12 @@ func sources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What the page's units compare with its words.
+	for _, file := range []string{"../../openapi.yaml", "../../shared/audit/audit.go"} {
+		if _, err := os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // npm is there and what the page is built with is in place, or the test ends.

@@ -1,20 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
 import AxeBuilder from './axe'
-import { expect, expectNothingLeft, register, test, tokenOf } from './vault'
-import type { Page } from '@playwright/test'
+import { choose, expect, expectNothingLeft, register, row, test, tokenOf } from './vault'
 
 const text = (name: string, words: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(words) })
-
-/** Chooses files through the page's own menu. */
-async function choose(page: Page, ...files: { name: string; mimeType: string; buffer: Buffer }[] | string[]) {
-  await page.getByRole('button', { name: 'Add papers' }).click()
-  const chooser = page.waitForEvent('filechooser')
-  await page.getByRole('menuitem', { name: 'Choose files' }).click()
-  await (await chooser).setFiles(files as string[])
-}
-
-const row = (page: Page, name: string) => page.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) })
 
 const invoice =
   'Invoice 2025-0417\nMiller & Sons Ltd\nInvoice number 2025-0417, invoice date 17 April 2025.\nAmount due 1,234.56 EUR. Please pay the invoice within 14 days. VAT 19 %. Total amount payable. Bank transfer.'
@@ -69,6 +58,30 @@ test('a paper goes in, is read, gets a topic accepted by one key, is edited, tra
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete for good' }).click()
   await expect(page.getByText('The trash is empty.')).toBeVisible()
   await expect(page.getByRole('meter')).toHaveAttribute('aria-valuenow', '0')
+})
+
+test('a paper has a history in words, with when, where and by whom', async ({ page }) => {
+  await register(page)
+  await choose(page, text('letter.txt', invoice))
+  await expect(row(page, 'letter.txt')).toContainText('invoice', { timeout: 20_000 })
+  await row(page, 'letter.txt').getByRole('link').click()
+  await page.getByRole('heading', { name: 'letter.txt' }).click()
+  await page.keyboard.press('r')
+  await expect(page.getByRole('region', { name: 'This looks like' })).toBeHidden()
+  await page.getByText('History', { exact: true }).click()
+  const history = page.getByRole('list', { name: 'History' })
+  await expect(history.getByRole('listitem')).toContainText(['Topic set by you', 'Arrived whole and unaltered', 'Upload begun'])
+  await expect(history).toContainText('Read by the vault, which suggested a topic')
+  await expect(history.getByRole('listitem').first()).toContainText(/Chrome on Linux, 10\.\d+\.\d+\.0\/24/)
+  await expect(history).toContainText('by the vault itself')
+  // It goes on while it is looked at.
+  await page.getByLabel('File name').fill('renamed.txt')
+  await page.keyboard.press('Tab')
+  await expect(history.getByRole('listitem').first()).toContainText('Renamed')
+  await page.getByRole('button', { name: 'What to do with' }).click()
+  await page.getByRole('menuitem', { name: 'Into the trash' }).click()
+  await expect(history.getByRole('listitem').first()).toContainText('Paper into the trash')
+  expect(await AxeBuilder.violations(page)).toEqual([])
 })
 
 test('folders and files are dropped anywhere, duplicates are explained', async ({ page }) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { test as base, expect, type Page, type Request } from '@playwright/test'
 
@@ -71,6 +72,29 @@ export async function register(page: Page, account = newAccount()): Promise<Acco
   return account
 }
 
+export interface File {
+  name: string
+  mimeType: string
+  buffer: Buffer
+}
+
+/** Chooses files through the page's own menu, by content or by path. */
+export async function choose(page: Page, ...files: File[] | string[]) {
+  await page.getByRole('button', { name: 'Add papers' }).click()
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByRole('menuitem', { name: 'Choose files' }).click()
+  await (await chooser).setFiles(files as string[])
+}
+
+/** A paper's row in a list. */
+export const row = (page: Page, name: string) => page.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) })
+
+/** Adds papers, and returns when all of them are in the list. */
+export async function add(page: Page, ...files: File[]) {
+  await choose(page, ...files)
+  for (const { name } of files) await expect(row(page, name)).toBeVisible({ timeout: 20_000 })
+}
+
 export async function signIn(page: Page, account: Account) {
   await page.getByLabel('E-mail address').fill(account.email)
   await page.getByLabel('Password', { exact: true }).fill(account.password)
@@ -124,4 +148,10 @@ export async function expectNothingLeft(page: Page, ...secrets: string[]) {
   const left = await leftBehind(page)
   for (const secret of secrets) expect(left.includes(secret), 'a password lies around').toBe(false)
   expect(left, 'an access token lies around').not.toMatch(/eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\./)
+}
+
+/** What the vault's own program says to an operator's command. */
+export function operate(...command: string[]): string {
+  const { DOCUVAULT_PROGRAM: program = '', DOCUVAULT_DATA: data = '' } = process.env
+  return execFileSync(program, [...command, '--data', data], { encoding: 'utf8' })
 }

@@ -63,5 +63,5 @@ export const useSummary = defineStore('summary', () => {
 
   const status = (name: string) => counts.value.statuses[name] ?? 0
 
-  return { counts, named, topics, tags, years, folders, colours, status, load, loadNames }
+  return { counts, named, topicList, tagList, topics, tags, years, folders, colours, status, load, loadNames }
 })

@@ -7,6 +7,8 @@ declare module 'vue-router' {
     public?: boolean
     /** Without the frame of the signed-in page. */
     bare?: boolean
+    /** For administrators; everybody else finds nothing there. */
+    admin?: boolean
   }
 }
 
@@ -26,9 +28,9 @@ export const routes: RouteRecordRaw[] = [
   { path: '/documents/:id', component: () => import('@/views/PaperView.vue'), props: true },
   { path: '/search', component: () => import('@/views/SearchView.vue') },
   { path: '/settings/:part?', component: () => import('@/views/SettingsView.vue'), props: true },
-  { path: '/admin', component: () => import('@/views/AdminView.vue') },
+  { path: '/admin', component: () => import('@/views/AdminView.vue'), meta: { admin: true } },
   { path: '/welcome', component: () => import('@/views/WelcomeView.vue'), meta: { bare: true } },
-  { path: '/:rest(.*)*', component: () => import('@/views/NotFoundView.vue'), meta: { public: true, bare: true } },
+  { path: '/:rest(.*)*', name: 'nothing', component: () => import('@/views/NotFoundView.vue'), meta: { public: true, bare: true } },
 ]
 
 export function makeRouter() {
@@ -37,7 +39,10 @@ export function makeRouter() {
     const session = useSession()
     // Who is at the door and has a session goes in.
     await session.start()
-    if (session.status === 'in') return to.path === '/login' || to.path === '/register' ? '/library' : true
+    if (session.status === 'in') {
+      if (to.meta.admin && session.user?.role !== 'admin') return { name: 'nothing', params: { rest: to.path.split('/').slice(1) } }
+      return to.path === '/login' || to.path === '/register' ? '/library' : true
+    }
     if (to.meta.public) return true
     return { path: '/login', query: to.path === '/library' ? {} : { to: to.fullPath } }
   })
