@@ -31,7 +31,7 @@ func TestThePageHasWordsForWhatHappened(t *testing.T) {
 		t.Fatalf("only %d actions and %d kinds of alerts were found", len(actions), len(kinds))
 	}
 	for _, language := range []string{"en", "de"} {
-		file := fmt.Sprintf("web/src/i18n/%s.ts", language)
+		file := fmt.Sprintf("web/src/i18n/%s.account.ts", language)
 		for section, want := range map[string][]string{"actions": actions, "alerts": kinds} {
 			_, rest, _ := strings.Cut(read(t, file), "\n  "+section+": {\n")
 			rest, _, _ = strings.Cut(rest, "\n  },\n")

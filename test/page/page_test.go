@@ -38,11 +38,9 @@ func sources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the page's units compare with its words.
-	for _, file := range []string{"../../openapi.yaml", "../../shared/audit/audit.go"} {
-		if _, err := os.ReadFile(file); err != nil {
-			t.Fatal(err)
-		}
+	// What the page's units compare with what it calls.
+	if _, err := os.ReadFile("../../openapi.yaml"); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -278,6 +278,8 @@ export const account: Same<typeof english> = {
     tags: 'Schlagworte',
     renamed: 'Umbenannt',
     moved: 'In einen anderen Ordner gelegt',
-    topic: 'Thema von Ihnen gesetzt',
+    topicSet: 'Thema von Ihnen gesetzt',
+    topic: 'Thema',
+    folder_id: 'Ordner',
   },
 }

@@ -273,6 +273,8 @@ export const account = {
     tags: 'Tags',
     renamed: 'Renamed',
     moved: 'Moved to another folder',
-    topic: 'Topic set by you',
+    topicSet: 'Topic set by you',
+    topic: 'Topic',
+    folder_id: 'Folder',
   },
 }

@@ -10,7 +10,7 @@ export interface Told {
 }
 
 /** Changes of one field that have a sentence of their own. */
-const alone: Record<string, keyof (typeof en)['history']> = { filename: 'renamed', folder_id: 'moved', topic: 'topic' }
+const alone: Record<string, keyof (typeof en)['history']> = { filename: 'renamed', folder_id: 'moved', topic: 'topicSet' }
 
 /** What an entry says; undefined for an action that has no words yet. */
 export function told(entry: Entry): Told | undefined {
@@ -19,7 +19,7 @@ export function told(entry: Entry): Told | undefined {
     const fields = Array.isArray(entry.metadata['fields']) ? (entry.metadata['fields'] as string[]) : []
     const only = fields.length === 1 ? alone[fields[0] ?? ''] : undefined
     if (only) return { key: `history.${only}`, fields: [] }
-    const named = fields.map((field) => alone[field] ?? field).filter((field) => field in en.history) as Told['fields']
+    const named = fields.filter((field) => field in en.history) as Told['fields']
     return named.length > 0 ? { key: 'history.document_changed', fields: named } : { key: 'actions.document_changed', fields: [] }
   }
   if (key === 'document_analyzed' && entry.metadata['suggested'] === true) return { key: 'history.document_suggested', fields: [] }
