@@ -22,7 +22,7 @@ test('topics have a colour and words of their own, and a paper follows what beco
   await page.getByRole('button', { name: 'New topic' }).click()
   await dialog.getByLabel('Name').fill('pottery')
   await dialog.getByRole('button', { name: 'Make it' }).click()
-  await expect(dialog.getByRole('alert')).toContainText('There is one with this name already.')
+  await expect(dialog.getByRole('alert')).toContainText('There is one of this name here already.')
   await page.keyboard.press('Escape')
 
   await page.goto('/library')
@@ -73,7 +73,7 @@ test('tags are renamed, merged and deleted, and their papers follow', async ({ p
   await list.getByRole('button', { name: 'Rename house' }).click()
   await page.getByRole('dialog').getByLabel('Name').fill('tax')
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
-  await expect(page.getByRole('alert')).toContainText('There is one with this name already.')
+  await expect(page.getByRole('alert')).toContainText('There is one of this name here already.')
   await page.getByRole('dialog').getByLabel('Name').fill('home')
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
   await expect(list.getByRole('listitem').first()).toContainText('home')
