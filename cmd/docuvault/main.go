@@ -36,6 +36,7 @@ type commands struct {
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
 	Keys      keysCmd      `cmd:"" help:"Rotate master keys."`
 	Health    healthCmd    `cmd:"" help:"Ask a vault whether it can work."`
+	Run       runCmd       `cmd:"" help:"Run one function, as its own program would."`
 	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`
 
 	Version kong.VersionFlag `help:"Print the version and end."`

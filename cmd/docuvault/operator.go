@@ -15,7 +15,7 @@ import (
 
 // operator is what commands share that act on a vault as its owner.
 type operator struct {
-	Data string `placeholder:"DIR" help:"Data folder of a running embedded vault (default: ${data}); not used with DATABASE_MIGRATE_URL."`
+	Data string `placeholder:"DIR" env:"DOCUVAULT_DATA" help:"Data folder of a running embedded vault (default: ${data}); not used with DATABASE_MIGRATE_URL."`
 }
 
 // dsn is DATABASE_MIGRATE_URL, or that of the embedded vault that runs on the

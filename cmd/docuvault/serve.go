@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"docuvault/cmd/docuvault/internal/embedded"
@@ -26,7 +27,8 @@ import (
 
 type serveCmd struct {
 	Listen string `placeholder:"ADDRESS" help:"Address to listen on (default: 127.0.0.1:8080, which only this machine reaches; with --tls-domain port 443 of all). For other machines name one of theirs, for example 0.0.0.0:8080."`
-	Data   string `placeholder:"DIR" help:"Folder of the embedded database, files and keys (default: ${data}). Not used where the environment names real servers."`
+	Only   string `enum:",http,queue,schedule" default:"" placeholder:"KIND" help:"Run the functions of one kind only (http, queue or schedule), beside processes that run the others. All servers have to be named by the environment."`
+	Data   string `placeholder:"DIR" env:"DOCUVAULT_DATA" help:"Folder of the embedded database, files and keys (default: ${data}). Not used where the environment names real servers."`
 	tlsFlags
 }
 
@@ -40,6 +42,12 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	if c.Listen == "" {
 		c.Listen = c.listen()
+	}
+	if dir := os.Getenv("TMPDIR"); dir != "" {
+		// An image names one in its volume, which begins empty.
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("TMPDIR: %w", err)
+		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
@@ -82,7 +90,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	// All constructors have run when the first request comes.
-	workers, err := supervise.New(env, functions.All)
+	workers, err := supervise.New(env, c.functions())
 	if err != nil {
 		return err
 	}
@@ -104,6 +112,13 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	cancel()
 	<-drained
 	return err
+}
+
+// functions are those that this process runs.
+func (c *serveCmd) functions() []host.Function {
+	return slices.DeleteFunc(slices.Clone(functions.All), func(fn host.Function) bool {
+		return c.Only != "" && fn.Trigger.Kind() != c.Only
+	})
 }
 
 // reached is the address by which people reach this vault, as far as it knows.
@@ -144,6 +159,13 @@ type parts struct {
 // embed starts what the environment does not name.
 func (c *serveCmd) embed(ctx context.Context, vars embedded.Vars, log *slog.Logger) (*parts, error) {
 	p := &parts{}
+	if c.Only != "" {
+		for _, name := range []string{"DATABASE_URL", "S3_BUCKET"} {
+			if !vars.Has(name) {
+				return p, usage("--only is for several processes on the same servers: %s has to be set", name)
+			}
+		}
+	}
 	needDatabase, needStorage := !vars.Has("DATABASE_URL"), !vars.Has("S3_ENDPOINT") && !vars.Has("S3_ACCESS_KEY") && !vars.Has("S3_BUCKET")
 	if !needDatabase && !needStorage {
 		return p, nil
@@ -215,6 +237,9 @@ func (p *parts) watch(ctx context.Context, end context.CancelFunc, log *slog.Log
 // handler is everything on the one port: the functions, the page, and the
 // buckets of the embedded storage.
 func (c *serveCmd) handler(ctx context.Context, env *host.Env, p *parts) (http.Handler, error) {
+	if c.Only != "" && c.Only != "http" {
+		return nil, nil // health alone
+	}
 	api, err := hosthttp.Handler(env, functions.HTTP()...)
 	if err != nil {
 		return nil, err

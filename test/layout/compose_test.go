@@ -8,12 +8,13 @@ import (
 
 var pinned = regexp.MustCompile(`^[a-z0-9./-]+:[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// TestComposeServices wants every image pinned, and a healthcheck on every
-// service that stays (those that end say so by ending).
+// TestComposeServices wants every image pinned or a target of our Dockerfile, a
+// healthcheck on every service that stays (those that end say so by ending), and
+// what needs an account elsewhere behind the profile aws.
 func TestComposeServices(t *testing.T) {
 	t.Parallel()
 	services := mapping(parse(t, "docker-compose.yml"), "services")
-	for _, name := range []string{"postgres", "migrate", "minio", "localstack", "vault"} {
+	for _, name := range []string{"postgres", "migrate", "minio", "mailpit", "vault", "localstack", "vault-sqs"} {
 		if services[name] == nil {
 			t.Errorf("docker-compose.yml lacks %s", name)
 		}
@@ -33,13 +34,37 @@ func TestComposeServices(t *testing.T) {
 			}
 		}
 	}
+	_, targets := stages(t)
 	for name, service := range services {
 		image := text(service, "image")
-		if !pinned.MatchString(image) || strings.HasSuffix(image, ":latest") {
+		if target := text(service, "build", "target"); target != "" {
+			if _, there := targets[target]; !there || image != "" || text(service, "build", "context") != "." {
+				t.Errorf("%s is built from target %q, image %q", name, target, image)
+			}
+			if text(service, "read_only") != "true" {
+				t.Errorf("%s: its root can be written to", name)
+			}
+		} else if !pinned.MatchString(image) || strings.HasSuffix(image, ":latest") {
 			t.Errorf("%s: image %q is not pinned by a tag", name, image)
 		}
 		if !ends[name] && dig(service, "healthcheck", "test") == nil {
 			t.Errorf("%s has no healthcheck", name)
+		}
+	}
+	for name, service := range services {
+		aws := name == "localstack" || name == "vault-sqs"
+		if got := text(service, "profiles"); (got == "[aws]") != aws || !aws && got != "" {
+			t.Errorf("%s: profiles %q", name, got)
+		}
+		for on := range mapping(service, "depends_on") {
+			if !aws && text(services[on], "profiles") != "" {
+				t.Errorf("%s waits for %s, which only a profile starts", name, on)
+			}
+		}
+	}
+	for name, driver := range map[string]string{"vault": "postgres", "vault-sqs": "sqs"} {
+		if got := text(services[name], "environment", "QUEUE_DRIVER"); got != driver {
+			t.Errorf("%s: queue driver %q, want %s", name, got, driver)
 		}
 	}
 	if got := text(services["minio"], "healthcheck", "test"); got != "[CMD mc ready local]" {
@@ -57,12 +82,17 @@ func TestComposeSecrets(t *testing.T) {
 		if _, has := environment["DATABASE_MIGRATE_URL"]; has != (name == "migrate") {
 			t.Errorf("%s: DATABASE_MIGRATE_URL: %t", name, has)
 		}
-		if !strings.HasPrefix(text(service, "image"), "golang:") {
+		if dig(service, "build") == nil {
 			continue // another program's variables
 		}
 		for variable := range environment {
 			if !known[variable] {
 				t.Errorf("%s sets %s, which no configuration reads", name, variable)
+			}
+		}
+		for variable, value := range environment {
+			if strings.HasSuffix(variable, "_KEYS") && !strings.HasPrefix(text(value), "${"+variable+":?") {
+				t.Errorf("%s: %s has a value that everybody knows", name, variable)
 			}
 		}
 		if url := text(environment, "DATABASE_URL"); url != "" && !strings.HasPrefix(url, "postgres://docuvault_app:") {

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,9 @@ func TestYAMLParses(t *testing.T) {
 		if _, err := plain(node.Content[0]); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
+		if file == "template.yaml" && aliased(&node) {
+			t.Errorf("%s has an alias, which CloudFormation does not read", file)
+		}
 	}
 }
 
@@ -48,7 +52,11 @@ func parse(t *testing.T, file string) map[string]any {
 	return document
 }
 
-// plain turns a node into maps, slices and scalars. CloudFormation's tags
+func aliased(node *yaml.Node) bool {
+	return node.Kind == yaml.AliasNode || slices.ContainsFunc(node.Content, aliased)
+}
+
+// plain turns a node into maps, slices and scalars, aliases followed. CloudFormation's tags
 // become text: !Ref X is "!Ref X", so that it can be compared.
 func plain(node *yaml.Node) (any, error) {
 	switch node.Kind {
@@ -64,6 +72,14 @@ func plain(node *yaml.Node) (any, error) {
 				return nil, err
 			}
 			m[key] = value
+		}
+		if merged, ok := m["<<"].(map[string]any); ok {
+			delete(m, "<<")
+			for key, value := range merged {
+				if _, own := m[key]; !own {
+					m[key] = value
+				}
+			}
 		}
 		return m, nil
 	case yaml.SequenceNode:
@@ -85,8 +101,10 @@ func plain(node *yaml.Node) (any, error) {
 			return nil, fmt.Errorf("line %d: %w", node.Line, err)
 		}
 		return value, nil
+	case yaml.AliasNode:
+		return plain(node.Alias)
 	default:
-		return nil, fmt.Errorf("line %d: an alias, which CloudFormation does not read", node.Line)
+		return nil, fmt.Errorf("line %d: a node of an unknown kind", node.Line)
 	}
 }
 

@@ -21,13 +21,15 @@ import (
 	"docuvault/test/throwaway"
 )
 
-// TestHTTPS is the vault that speaks https itself.
-func TestHTTPS(t *testing.T) {
+// TestServe is what serve can do besides the whole vault on one port of this
+// machine, with one build of the program.
+func TestServe(t *testing.T) {
 	t.Parallel()
 	program, err := throwaway.Build(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("apart", func(t *testing.T) { t.Parallel(); kindsApart(t, program) })
 	t.Run("files", func(t *testing.T) { t.Parallel(); certificateInFiles(t, program) })
 	t.Run("acme", func(t *testing.T) { t.Parallel(); certificateByACME(t, program) })
 }
@@ -124,6 +126,63 @@ func redirects(t *testing.T, address, want string) {
 	_ = answer.Body.Close()
 	if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusMovedPermanently || got != want {
 		t.Errorf("plain http answers %s to %s, want %s", answer.Status, got, want)
+	}
+}
+
+// Processes that run the functions of one kind are a vault together, on the same
+// servers: the API in one, the consumers in another, a schedule once.
+func kindsApart(t *testing.T, program string) {
+	var env []string
+	db := dbtest.New(t)
+	for name, value := range vaulttest.Vars(t, db) {
+		env = append(env, name+"="+value)
+	}
+	api := serve(t, program, folder(t), throwaway.Options{Env: env, Args: []string{"--only", "http"}})
+	a, err := api.Register(t.Context(), "apart@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paper := filepath.Join(t.TempDir(), "note.txt")
+	if err := os.WriteFile(paper, []byte("an invoice for one process and another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Env = throwaway.Environ(append(append(a.Environ(), env...), "PORT=0", "MAIL=off")...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := call("push", "--json", "--url", api.URL, paper); err != nil {
+		t.Fatalf("push: %v\n%s", err, out)
+	}
+	if out, err := call("run", "schedules-reconcile"); err != nil || !strings.Contains(out, "run done") {
+		t.Errorf("a schedule that runs once: %v\n%s", err, out)
+	}
+	if got := documents(t, api, a.Token); len(got) != 1 || got[0].Status != "stored" {
+		t.Errorf("without consumers: %+v", got)
+	}
+	workers := serve(t, program, folder(t), throwaway.Options{Env: env, Args: []string{"--only", "queue"}})
+	if status, _ := workers.Call(t.Context(), http.MethodGet, "/v1/me", a.Token, nil, nil); status != http.StatusNotFound {
+		t.Errorf("the consumers' process answers a route with %d", status)
+	}
+	if out, err := call("push", "--json", "--wait", "--url", api.URL, paper); err != nil {
+		t.Errorf("push: %v\n%s", err, out)
+	}
+	if got := documents(t, api, a.Token); len(got) != 1 || got[0].Status != "ready" {
+		t.Errorf("with consumers: %+v", got)
+	}
+	for says, args := range map[string][]string{
+		"no function \"uploads-bgin\"": {"run", "uploads-bgin"},
+		"must be one of":               {"serve", "--only", "mail"},
+	} {
+		if out, err := call(args...); err == nil || !strings.Contains(out, says) {
+			t.Errorf("%q: %v, %s", args, err, out)
+		}
+	}
+	alone := exec.CommandContext(t.Context(), program, "serve", "--listen", "127.0.0.1:0", "--only", "queue")
+	alone.Env = throwaway.Environ()
+	if out, err := alone.CombinedOutput(); err == nil || !strings.Contains(string(out), "DATABASE_URL has to be set") {
+		t.Errorf("--only without servers: %v, %s", err, out)
 	}
 }
 
