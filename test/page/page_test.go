@@ -136,8 +136,9 @@ type suite struct {
 		File  string
 		Line  int
 		Tests []struct {
-			Status  string
-			Results []struct {
+			Status      string
+			Annotations []struct{ Type, Description string }
+			Results     []struct {
 				Status string
 				Errors []struct{ Message string }
 			}
@@ -151,6 +152,11 @@ func (s suite) results(t *testing.T, prefix string) int {
 	for _, spec := range s.Specs {
 		n++
 		t.Run(prefix+"/"+spec.Title, func(t *testing.T) {
+			for _, test := range spec.Tests {
+				for _, a := range test.Annotations {
+					t.Logf("%s: %s", a.Type, a.Description)
+				}
+			}
 			if spec.OK && len(spec.Tests) > 0 && spec.Tests[0].Status != "skipped" {
 				return
 			}
@@ -205,6 +211,7 @@ func TestPageStories(t *testing.T) {
 		}
 	})
 
+	large := crowd(t, vault, filepath.Join(dir, "data"))
 	file := filepath.Join(t.TempDir(), "report.json")
 	var report struct {
 		Suites []suite
@@ -213,6 +220,7 @@ func TestPageStories(t *testing.T) {
 	run(t, &report, file, []string{
 		"DOCUVAULT_URL=" + vault.URL, "DOCUVAULT_REPORT=" + file, "DOCUVAULT_PROGRAM=" + program,
 		"DOCUVAULT_DATA=" + filepath.Join(dir, "data"), "CHROMIUM=" + chromium,
+		"DOCUVAULT_CROWD=" + large.Email + " " + large.Password,
 	}, "playwright", "test")
 	for _, e := range report.Errors {
 		t.Error(e.Message)
