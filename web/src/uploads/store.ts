@@ -290,7 +290,7 @@ export const useUploads = defineStore('uploads', () => {
     set(upload, { state: 'done', sent: upload.size })
     files.set(upload.key, nothing) // the bytes may go
     papers.put(paper)
-    if (upload.path || upload.folder) useFolders().load().catch(() => undefined)
+    if (paper.folder_id && !useFolders().get(paper.folder_id)) useFolders().load().catch(() => undefined)
     useSummary().load().catch(() => undefined)
     void refreshAccount()
     void work()
