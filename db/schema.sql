@@ -717,6 +717,7 @@ CREATE TABLE public.documents (
     upload_id text,
     verify_until timestamp with time zone,
     trashed_at timestamp with time zone,
+    day date GENERATED ALWAYS AS (COALESCE(document_date, ((created_at AT TIME ZONE 'UTC'::text))::date)) STORED NOT NULL,
     CONSTRAINT documents_check CHECK ((((topic_id IS NOT NULL) AND (topic_source IS NOT NULL)) OR ((topic_id IS NULL) AND (COALESCE(topic_source, 'user'::text) = 'user'::text)))),
     CONSTRAINT documents_check1 CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (status_before IS NULL))),
     CONSTRAINT documents_check2 CHECK (((upload_id IS NULL) OR (part_size IS NOT NULL))),
@@ -1790,10 +1791,10 @@ END $$;
 ALTER FUNCTION public.search_few(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_most integer) OWNER TO docuvault_migrate;
 
 --
--- Name: search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+-- Name: search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer, text[], uuid[], text[], bigint[], bigint[], text[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
 --
 
-CREATE FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) RETURNS TABLE(document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
+CREATE FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer, in_statuses text[], in_only uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_pass tsquery) RETURNS TABLE(document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1802,7 +1803,9 @@ CREATE FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], 
 DECLARE
   window_size CONSTANT integer := 100;
   newest CONSTANT integer := newest_era();
-  exact CONSTANT boolean := in_loose = in_all;
+  phrases CONSTANT boolean := in_loose <> in_all;
+  exact CONSTANT boolean := in_only IS NOT NULL OR NOT phrases AND in_pass IS NULL;
+  only_found uuid[];
   -- How many documents are read from the index at once, if so many are there,
   -- and how many will do: the first time as many as may fill a page.
   chunk CONSTANT integer := CASE WHEN exact THEN window_size ELSE 1000 END;
@@ -1818,16 +1821,30 @@ DECLARE
   at integer := 0; -- how much of it was used
   take integer;
   found uuid[];
+  part uuid[];
   read integer := 0;
   shown integer := 0;
 BEGIN
+  IF in_only IS NOT NULL THEN
+    only_found := ARRAY(SELECT p.document_id FROM search_passing(in_only, in_kinds, in_lows, in_highs, in_members, in_pass) p);
+    only_found := ARRAY(SELECT m.document_id FROM search_among(only_found, in_all, in_leaves, in_shape) m);
+  END IF;
   tier := coalesce(in_tier, 1);
   top_era := coalesce(in_top_era, 2147483647); top_id := coalesce(in_top, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   floor_era := in_floor_era; floor_id := in_floor;
   LOOP
     -- From here to the end of the loop: one window.
     known := floor_era IS NOT NULL;
-    IF at = cardinality(pool) THEN
+    IF at = cardinality(pool) AND in_only IS NOT NULL THEN
+      low := 0;
+      also := CASE tier WHEN 1 THEN named ELSE !! named END;
+      SELECT coalesce(array_agg(f.document_id), '{}'), array_agg(f.era) INTO pool, pool_eras FROM (
+        SELECT r.document_id, r.era FROM (
+          SELECT t.document_id, t.era, t.user_id, t.tsv FROM tokens t WHERE t.document_id = ANY (only_found) AND t.part = 0 OFFSET 0) r
+         WHERE r.user_id = app_user() AND r.tsv @@ also AND (r.era, r.document_id) < (top_era, top_id) AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
+         ORDER BY r.era DESC, r.document_id DESC LIMIT CASE WHEN NOT known THEN chunk END) f;
+      at := 0;
+    ELSIF at = cardinality(pool) THEN
       high := least(top_era, newest);
       -- The newest two eras first; of a word that they hardly have, all; else as
       -- many as will do if the older ones are like them.
@@ -1857,7 +1874,14 @@ BEGIN
       IF exact THEN
         found := found || pool[at + 1 : at + take];
       ELSE
-        found := found || ARRAY(SELECT m.document_id FROM search_among(pool[at + 1 : at + take], in_all, in_leaves, in_shape) m);
+        part := pool[at + 1 : at + take];
+        IF in_pass IS NOT NULL THEN
+          part := ARRAY(SELECT p.document_id FROM search_passing(part, in_kinds, in_lows, in_highs, in_members, in_pass) p);
+        END IF;
+        IF phrases THEN
+          part := ARRAY(SELECT m.document_id FROM search_among(part, in_all, in_leaves, in_shape) m);
+        END IF;
+        found := found || part;
         read := read + take;
       END IF;
       at := at + take;
@@ -1881,7 +1905,7 @@ BEGIN
             JOIN documents d ON d.id = t.document_id
             -- Read from where it lies once, not for each use.
             CROSS JOIN LATERAL (SELECT CASE tier WHEN 1 THEN t.tsv || ''::tsvector ELSE t.tsv END AS tsv OFFSET 0) v
-         WHERE t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
+         WHERE t.user_id = app_user() AND d.status = ANY (in_statuses)
          GROUP BY t.document_id) s
        WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT in_limit - shown
     LOOP
@@ -1905,7 +1929,36 @@ BEGIN
 END $$;
 
 
-ALTER FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) OWNER TO docuvault_migrate;
+ALTER FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer, in_statuses text[], in_only uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_pass tsquery) OWNER TO docuvault_migrate;
+
+--
+-- Name: search_passing(uuid[], text[], bigint[], bigint[], text[], tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE FUNCTION public.search_passing(in_ids uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_shape tsquery) RETURNS TABLE(document_id uuid)
+    LANGUAGE sql STABLE
+    AS $$
+  WITH f AS MATERIALIZED (
+    SELECT 'f' || x.n AS name, x.kind, coalesce(x.low, -9223372036854775808) AS low, coalesce(x.high, 9223372036854775807) AS high,
+           CASE WHEN x.kind IN ('topic', 'tag', 'folder') THEN x.members::uuid[] END AS ids,
+           CASE WHEN x.kind IN ('type', 'status', 'language') THEN x.members::text[] END AS texts
+      FROM unnest(in_kinds, in_lows, in_highs, in_members) WITH ORDINALITY x(kind, low, high, members, n))
+  SELECT d.id FROM (SELECT o.* FROM documents o WHERE o.id = ANY (in_ids) OFFSET 0) d
+   WHERE d.user_id = app_user() AND array_to_tsvector(ARRAY(SELECT f.name FROM f WHERE CASE f.kind
+           WHEN 'topic' THEN d.topic_id = ANY (f.ids)
+           WHEN 'tag' THEN EXISTS (SELECT FROM document_tags x WHERE x.document_id = d.id AND x.user_id = app_user() AND x.tag_id = ANY (f.ids))
+           WHEN 'folder' THEN d.folder_id = ANY (f.ids)
+           WHEN 'size' THEN d.size >= f.low AND d.size < f.high
+           WHEN 'day' THEN d.day - '1970-01-01'::date >= f.low AND d.day - '1970-01-01'::date < f.high
+           WHEN 'added' THEN extract(epoch FROM d.created_at) >= f.low AND extract(epoch FROM d.created_at) < f.high
+           WHEN 'type' THEN split_part(coalesce(d.sniffed_type, d.content_type), ';', 1) LIKE ANY (f.texts)
+           WHEN 'status' THEN d.status = ANY (f.texts)
+           WHEN 'language' THEN d.language = ANY (f.texts)
+         END)) @@ in_shape
+$$;
+
+
+ALTER FUNCTION public.search_passing(in_ids uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_shape tsquery) OWNER TO docuvault_migrate;
 
 --
 -- Name: search_rows(tsquery, tsquery[], tsquery, tsquery); Type: FUNCTION; Schema: public; Owner: docuvault_migrate
@@ -3192,6 +3245,13 @@ CASE
     WHEN (document_date IS NULL) THEN '-infinity'::date
     ELSE document_date
 END) DESC, id DESC);
+
+
+--
+-- Name: documents_day; Type: INDEX; Schema: public; Owner: docuvault_migrate
+--
+
+CREATE INDEX documents_day ON public.documents USING btree (user_id, day DESC, id DESC);
 
 
 --
@@ -5339,11 +5399,19 @@ GRANT ALL ON FUNCTION public.search_few(in_loose tsquery, in_loose_leaves tsquer
 
 
 --
--- Name: FUNCTION search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer); Type: ACL; Schema: public; Owner: docuvault_migrate
+-- Name: FUNCTION search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer, in_statuses text[], in_only uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_pass tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
 --
 
-REVOKE ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer) TO docuvault_app;
+REVOKE ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer, in_statuses text[], in_only uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_pass tsquery) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery, in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[], in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer, in_statuses text[], in_only uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_pass tsquery) TO docuvault_app;
+
+
+--
+-- Name: FUNCTION search_passing(in_ids uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_shape tsquery); Type: ACL; Schema: public; Owner: docuvault_migrate
+--
+
+REVOKE ALL ON FUNCTION public.search_passing(in_ids uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_shape tsquery) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.search_passing(in_ids uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_shape tsquery) TO docuvault_app;
 
 
 --

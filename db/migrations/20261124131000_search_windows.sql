@@ -153,15 +153,24 @@ END $$;
 -- looked at, or 10,000 while none matched, a page ends with a row that has no
 -- document. One plan does for every query, and to make a new one each time would
 -- cost more than most searches.
+--
+-- in_pass is the shape of the filters in in_kinds to in_members, as
+-- search_passing has them (20261124151000); NULL for none. What the words find is
+-- then looked at as it is for a phrase. in_only are all documents that can pass,
+-- if they are few: they are tried on the words instead. in_statuses are those of
+-- the documents that are shown.
 CREATE FUNCTION search_page(in_loose tsquery, in_loose_leaves tsquery[], in_loose_shape tsquery,
     in_all tsquery, in_leaves tsquery[], in_shape tsquery, in_near tsquery, in_names tsquery[],
-    in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer)
+    in_tier integer, in_top_era integer, in_top uuid, in_floor_era integer, in_floor uuid, in_rank integer, in_id uuid, in_limit integer,
+    in_statuses text[], in_only uuid[], in_kinds text[], in_lows bigint[], in_highs bigint[], in_members text[], in_pass tsquery)
   RETURNS TABLE (document_id uuid, rank integer, tier integer, top_era integer, top_id uuid, floor_era integer, floor_id uuid)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
   window_size CONSTANT integer := 100;
   newest CONSTANT integer := newest_era();
-  exact CONSTANT boolean := in_loose = in_all;
+  phrases CONSTANT boolean := in_loose <> in_all;
+  exact CONSTANT boolean := in_only IS NOT NULL OR NOT phrases AND in_pass IS NULL;
+  only_found uuid[];
   -- How many documents are read from the index at once, if so many are there,
   -- and how many will do: the first time as many as may fill a page.
   chunk CONSTANT integer := CASE WHEN exact THEN window_size ELSE 1000 END;
@@ -177,16 +186,30 @@ DECLARE
   at integer := 0; -- how much of it was used
   take integer;
   found uuid[];
+  part uuid[];
   read integer := 0;
   shown integer := 0;
 BEGIN
+  IF in_only IS NOT NULL THEN
+    only_found := ARRAY(SELECT p.document_id FROM search_passing(in_only, in_kinds, in_lows, in_highs, in_members, in_pass) p);
+    only_found := ARRAY(SELECT m.document_id FROM search_among(only_found, in_all, in_leaves, in_shape) m);
+  END IF;
   tier := coalesce(in_tier, 1);
   top_era := coalesce(in_top_era, 2147483647); top_id := coalesce(in_top, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   floor_era := in_floor_era; floor_id := in_floor;
   LOOP
     -- From here to the end of the loop: one window.
     known := floor_era IS NOT NULL;
-    IF at = cardinality(pool) THEN
+    IF at = cardinality(pool) AND in_only IS NOT NULL THEN
+      low := 0;
+      also := CASE tier WHEN 1 THEN named ELSE !! named END;
+      SELECT coalesce(array_agg(f.document_id), '{}'), array_agg(f.era) INTO pool, pool_eras FROM (
+        SELECT r.document_id, r.era FROM (
+          SELECT t.document_id, t.era, t.user_id, t.tsv FROM tokens t WHERE t.document_id = ANY (only_found) AND t.part = 0 OFFSET 0) r
+         WHERE r.user_id = app_user() AND r.tsv @@ also AND (r.era, r.document_id) < (top_era, top_id) AND (NOT known OR (r.era, r.document_id) >= (floor_era, floor_id))
+         ORDER BY r.era DESC, r.document_id DESC LIMIT CASE WHEN NOT known THEN chunk END) f;
+      at := 0;
+    ELSIF at = cardinality(pool) THEN
       high := least(top_era, newest);
       -- The newest two eras first; of a word that they hardly have, all; else as
       -- many as will do if the older ones are like them.
@@ -216,7 +239,14 @@ BEGIN
       IF exact THEN
         found := found || pool[at + 1 : at + take];
       ELSE
-        found := found || ARRAY(SELECT m.document_id FROM search_among(pool[at + 1 : at + take], in_all, in_leaves, in_shape) m);
+        part := pool[at + 1 : at + take];
+        IF in_pass IS NOT NULL THEN
+          part := ARRAY(SELECT p.document_id FROM search_passing(part, in_kinds, in_lows, in_highs, in_members, in_pass) p);
+        END IF;
+        IF phrases THEN
+          part := ARRAY(SELECT m.document_id FROM search_among(part, in_all, in_leaves, in_shape) m);
+        END IF;
+        found := found || part;
         read := read + take;
       END IF;
       at := at + take;
@@ -240,7 +270,7 @@ BEGIN
             JOIN documents d ON d.id = t.document_id
             -- Read from where it lies once, not for each use.
             CROSS JOIN LATERAL (SELECT CASE tier WHEN 1 THEN t.tsv || ''::tsvector ELSE t.tsv END AS tsv OFFSET 0) v
-         WHERE t.user_id = app_user() AND d.status IN ('stored', 'processing', 'ready', 'failed')
+         WHERE t.user_id = app_user() AND d.status = ANY (in_statuses)
          GROUP BY t.document_id) s
        WHERE in_id IS NULL OR (s.rank, s.id) < (in_rank, in_id) ORDER BY s.rank DESC, s.id DESC LIMIT in_limit - shown
     LOOP
@@ -276,11 +306,13 @@ CREATE FUNCTION stale_tokens(in_version integer, in_after uuid, in_limit integer
 GRANT EXECUTE ON FUNCTION next_era(), newest_era(), era_token(uuid, integer), era_marks(uuid, integer), compose_tokens(tsvector, tsvector[], uuid, integer),
   stale_tokens(integer, uuid, integer), search_among(uuid[], tsquery, tsquery[], tsquery),
   search_few(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, integer),
-  search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer) TO docuvault_app;
+  search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer,
+  text[], uuid[], text[], bigint[], bigint[], text[], tsquery) TO docuvault_app;
 
 -- migrate:down
 DROP FUNCTION stale_tokens(integer, uuid, integer);
-DROP FUNCTION search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer);
+DROP FUNCTION search_page(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, tsquery, tsquery[], integer, integer, uuid, integer, uuid, integer, uuid, integer,
+  text[], uuid[], text[], bigint[], bigint[], text[], tsquery);
 DROP FUNCTION search_few(tsquery, tsquery[], tsquery, tsquery, tsquery[], tsquery, integer);
 DROP FUNCTION search_rows(tsquery, tsquery[], tsquery, tsquery);
 DROP FUNCTION search_among(uuid[], tsquery, tsquery[], tsquery);

@@ -53,6 +53,7 @@ const (
 	PreconditionFailed Code = "precondition_failed"
 	NoPreview          Code = "no_preview" // field "reason": pending, none, or why none can be made
 	CursorInvalid      Code = "cursor_invalid"
+	QueryInvalid       Code = "query_invalid" // fields reason, position and length say what is wrong where, in characters of q
 	CursorExpired      Code = "cursor_expired"
 	FolderTooDeep      Code = "folder_too_deep"
 	FolderCycle        Code = "folder_cycle"  // a folder cannot be moved into itself
@@ -106,6 +107,7 @@ var status = map[Code]int{
 	PreconditionFailed: http.StatusPreconditionFailed,
 	NoPreview:          http.StatusNotFound,
 	CursorInvalid:      http.StatusUnprocessableEntity,
+	QueryInvalid:       http.StatusUnprocessableEntity,
 	CursorExpired:      http.StatusConflict,
 	FolderTooDeep:      http.StatusUnprocessableEntity,
 	FolderCycle:        http.StatusUnprocessableEntity,

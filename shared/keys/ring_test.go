@@ -416,8 +416,8 @@ func FuzzFoldName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		folded := foldName(name)
-		if again := foldName(folded); strings.TrimSpace(folded) == folded && again != folded {
+		folded := FoldName(name)
+		if again := FoldName(folded); strings.TrimSpace(folded) == folded && again != folded {
 			t.Errorf("%q folds to %q, and that to %q", name, folded, again)
 		}
 	})

@@ -96,14 +96,14 @@ func (u *User) place(table, column string, record id.ID) seal.Place {
 // an HMAC-SHA256 of the name without the white space around it, case-folded, in
 // NFC. "Straße " and "STRASSE" have the same key; another user's is another.
 func (u *User) NameKey(name string) []byte {
-	return mac(u.lookup(), []byte(foldName(name)))
+	return mac(u.lookup(), []byte(FoldName(name)))
 }
 
-// foldName is Unicode's canonical caseless form (Unicode 16, D145), kept in
+// FoldName is the form in which names are the same: Unicode's canonical caseless form (Unicode 16, D145), kept in
 // NFC: decomposed before folding, because folding a composed character can
 // miss a mark. Lower case comes first because x/text's Fold swaps the two cases
 // of Cherokee instead of folding them together.
-func foldName(name string) string {
+func FoldName(name string) string {
 	decomposed := norm.NFD.String(strings.TrimSpace(name))
 	return norm.NFC.String(cases.Fold().String(strings.ToLower(decomposed)))
 }

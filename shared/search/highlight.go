@@ -43,18 +43,22 @@ type hit struct{ start, end, leaf int }
 // highlights shows where the query's words stand in a document.
 func (q *Query) highlights(f vault.Found) []Highlight {
 	all := []Highlight{}
-	type named struct{ name, value string }
-	names := []named{{"title", f.Title}, {"filename", f.Filename}, {"correspondent", f.Correspondent}, {"reference", f.Reference}, {"topic", f.Topic}}
+	type named struct {
+		name, value string
+		in          field
+	}
+	names := []named{{"title", f.Title, title}, {"filename", f.Filename, title}, {"correspondent", f.Correspondent, correspondent},
+		{"reference", f.Reference, everywhere}, {"topic", f.Topic, everywhere}}
 	for _, tag := range f.Tags {
-		names = append(names, named{"tag", tag})
+		names = append(names, named{"tag", tag, everywhere})
 	}
 	for _, field := range names {
-		if hits := q.hits(field.value, "", true); len(hits) > 0 {
+		if hits := q.hits(field.value, "", true, field.in); len(hits) > 0 {
 			all = append(all, q.snippet(field.name, field.value, 0, len(field.value), hits))
 		}
 	}
 	for _, field := range []struct{ name, value, language string }{{"notes", f.Notes, ""}, {"text", f.Text, f.Language}} {
-		hits := q.hits(field.value, field.language, false)
+		hits := q.hits(field.value, field.language, false, everywhere)
 		for _, s := range stretches(field.value, hits) {
 			all = append(all, q.snippet(field.name, field.value, s.start, s.end, hits))
 		}
@@ -67,9 +71,12 @@ type wantAt struct{ leaf, want int }
 
 // hits returns where the query's words stand, in order and without overlap of
 // one leaf with itself.
-func (q *Query) hits(text, language string, name bool) []hit {
+func (q *Query) hits(text, language string, name bool, in field) []hit {
 	by, prefixes := map[string][]wantAt{}, map[string][]wantAt{}
-	for _, n := range q.used(q.root, true) {
+	for _, n := range q.used(q.words, true) {
+		if q.leaves[n].in != everywhere && q.leaves[n].in != in {
+			continue
+		}
 		for i, want := range q.leaves[n].wants {
 			for _, token := range want.Tokens {
 				by[token] = append(by[token], wantAt{n, i})

@@ -44,11 +44,12 @@ type Names struct {
 var nameKinds = []struct {
 	place, words int
 	notes        bool
+	in           field                // that it is searched alone by
 	of           func(Names) []string // nil: stays
 }{
-	{place: 8200, words: 1000, of: func(n Names) []string { return one(n.Filename) }},
-	{place: 9300, words: 600, of: func(n Names) []string { return one(n.Title) }},
-	{place: 10000, words: 300, of: func(n Names) []string { return one(n.Correspondent) }},
+	{place: 8200, words: 1000, in: title, of: func(n Names) []string { return one(n.Filename) }},
+	{place: 9300, words: 600, in: title, of: func(n Names) []string { return one(n.Title) }},
+	{place: 10000, words: 300, in: correspondent, of: func(n Names) []string { return one(n.Correspondent) }},
 	{place: 10400, words: 300, of: func(n Names) []string { return one(n.Reference) }},
 	{place: 10800, words: 2000, notes: true, of: func(n Names) []string { return one(n.Notes) }},
 	{place: 12900, words: 200, of: func(n Names) []string { return one(n.Topic) }},
@@ -152,10 +153,16 @@ func namesOf(u *keys.User, names Names) []*string {
 		for _, value := range values {
 			for term := range lexeme.Terms(value, "") {
 				add(space+term.Token, term.Pos)
+				if kind.in != everywhere {
+					add(kind.in.space()+term.Token, term.Pos)
+				}
 			}
 			if !kind.notes {
 				for term := range lexeme.Prefixes(value) {
 					add(prefixSpace+term.Token, term.Pos)
+					if kind.in != everywhere {
+						add(kind.in.space()+prefixSpace+term.Token, term.Pos)
+					}
 				}
 			}
 			begin = end + Overlap // no phrase goes from one tag to the next

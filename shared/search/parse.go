@@ -2,8 +2,8 @@ package search
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"docuvault/shared/fault"
@@ -12,16 +12,20 @@ import (
 
 // Limits of a query.
 const (
-	MaxQuery = 500 // characters
-	maxWords = 32
-	maxDepth = 8 // parentheses
+	MaxQuery   = 500 // characters
+	maxWords   = 32
+	maxFilters = 20
+	maxDepth   = 8 // parentheses
 )
 
-// Query is a query that was understood: a tree over leaves, each a word or a
-// stretch of a phrase.
+// Query is a query that was understood: a tree over words and filters.
 type Query struct {
-	root   *node
-	leaves []leaf
+	root    *node
+	leaves  []leaf
+	filters []filter
+	// words and filter are the root taken apart; a document that is found
+	// fulfils both. Either may be nil.
+	words, filter *node
 }
 
 type op byte
@@ -31,13 +35,19 @@ const (
 	opAnd
 	opOr
 	opNot
+	opFilter
 )
 
 type node struct {
 	op   op
 	kids []*node
-	leaf int
+	leaf int  // of leaves, or of filters
 	stop bool // a word that means nothing
+	// either says which others beside it are alternatives: of a paper's only
+	// topic, sender or year, several would be none.
+	either string
+	// at and end are its bytes in the query.
+	at, end int
 }
 
 // leaf is a word, or words that follow each other.
@@ -45,48 +55,96 @@ type leaf struct {
 	wants []lexeme.Want
 	// prefix says that names which begin with the word will do.
 	prefix bool
+	// in is the field that it is looked for in; "" is everywhere.
+	in field
 	// text is how it stands in the query.
 	text string
 }
+
+// field is one that can be searched alone, by the name of its filter.
+type field string
+
+const (
+	everywhere    field = ""
+	correspondent field = "from"
+	title         field = "name" // and the file's name
+)
 
 // Parse reads a query:
 //
 //	query  = all { "OR" all }
 //	all    = one { [ "AND" ] one }
-//	one    = ( "NOT" | "-" ) one | "(" query ")" | phrase | word
+//	one    = ( "NOT" | "-" ) one | "(" query ")" | phrase | filter | word
 //	phrase = '"' words '"'
+//	filter = name ":" value { "," value }
 //
 // Operators are in capitals; any of the common quotation marks will do. A word
 // that means nothing ("the", "für") is not asked for beside others, except in a
-// phrase. Something has to be wanted: "-a" alone, or "a OR -b", is refused. It
-// returns fault.ValidationFailed with "position", in characters from 0, and
-// the location of the query in "errors".
+// phrase. Filters are those of [filterForms]: a word with a colon that is none
+// of them is a word. Something has to be wanted: "-a" alone, or "a OR -b", is
+// refused, and so is an OR or NOT over words and filters together. It returns
+// fault.QueryInvalid with "reason", and with "position" and "length" of what is
+// wrong, in characters from 0, and the location of the query in "errors".
 func Parse(location, q string) (*Query, error) {
-	p := &parser{q: q, location: location, query: &Query{}}
 	if !utf8.ValidString(q) {
-		return nil, p.wrong(0, "The query is not valid UTF-8.")
+		return nil, (&parser{location: location}).wrong(0, 0, "not_text", "The query is not valid UTF-8.")
 	}
+	p := &parser{q: q, location: location, query: &Query{}, limited: true}
 	if utf8.RuneCountInString(q) > MaxQuery {
-		return nil, p.wrong(0, fmt.Sprintf("A query has at most %d characters.", MaxQuery))
+		return nil, p.wrong(0, len(q), "too_long", fmt.Sprintf("A query has at most %d characters.", MaxQuery))
 	}
+	return p.parse()
+}
+
+func (p *parser) parse() (*Query, error) {
 	root, err := p.or(0)
 	if err != nil {
 		return nil, err
 	}
 	if p.at < len(p.q) {
-		return nil, p.wrong(p.at, "This parenthesis closes nothing.")
+		return nil, p.wrong(p.at, p.at+1, "paren_close", "This parenthesis closes nothing.")
 	}
 	if root == nil {
-		return nil, p.wrong(0, "There is no word in this query.")
+		return nil, p.wrong(0, len(p.q), "empty", "There is no word in this query.")
 	}
 	p.query.root = root.simple()
 	if !p.query.root.wanted() {
-		return nil, p.wrong(0, "This query says only what is not wanted. Add a word that is, to each side of an OR.")
+		return nil, p.wrong(0, len(p.q), "only_not", "This query says only what is not wanted. Add a word that is, to each side of an OR.")
 	}
 	if last := p.last; last != nil && last.op == opLeaf {
 		p.query.leaves[last.leaf].prefix = true
 	}
+	var words, filters []*node
+	if err := p.split(p.query.root, &words, &filters); err != nil {
+		return nil, err
+	}
+	p.query.words, p.query.filter = join(opAnd, words), join(opAnd, filters)
 	return p.query, nil
+}
+
+// split takes a tree apart into what the index of words answers and what the
+// rows of documents do.
+func (p *parser) split(n *node, words, filters *[]*node) error {
+	switch hasWords, hasFilters := n.has(opLeaf), n.has(opFilter); {
+	case !hasFilters:
+		*words = append(*words, n)
+	case !hasWords:
+		*filters = append(*filters, n)
+	case n.op == opAnd:
+		for _, kid := range n.kids {
+			if err := p.split(kid, words, filters); err != nil {
+				return err
+			}
+		}
+	default:
+		return p.wrong(n.at, n.end, "mixed", "OR and NOT go over words or over filters, not over both at once.")
+	}
+	return nil
+}
+
+// has reports whether something of this kind is below a node.
+func (n *node) has(kind op) bool {
+	return n.op == kind || slices.ContainsFunc(n.kids, func(kid *node) bool { return kid.has(kind) })
 }
 
 type parser struct {
@@ -94,55 +152,75 @@ type parser struct {
 	at          int
 	query       *Query
 	words       int
+	limited     bool // false for what is our own
 	// last is the node of the last word, if it may be the beginning of a name.
 	last *node
 }
 
-// wrong says where: byte at of the query.
-func (p *parser) wrong(at int, detail string) error {
-	position := utf8.RuneCountInString(p.q[:at])
-	return fault.New(fault.ValidationFailed, detail).With("position", position).
-		With("errors", []map[string]string{{"location": p.location, "message": fmt.Sprintf("At character %d: %s", position, detail)}})
+// wrong says where: bytes at to end of the query.
+func (p *parser) wrong(at, end int, reason, detail string) error {
+	return wrong(p.location, p.q, at, end, reason, detail)
+}
+
+// Reasons are the values of "reason", which are part of the contract: what is
+// wrong, for a page that has its own words for it.
+func Reasons() []string {
+	return []string{"not_text", "too_long", "empty", "only_not", "too_many_words", "too_many_filters", "too_deep", "quote_open", "quote_empty",
+		"paren_open", "paren_close", "paren_empty", "or_side", "and_side", "not_side", "mixed", "filter_unknown", "value_missing", "value_star", "no_word",
+		"date", "year", "range", "size", "type", "language", "is", "in", "topic_unknown", "tag_unknown", "folder_unknown"}
+}
+
+func wrong(location, q string, at, end int, reason, detail string) error {
+	position := utf8.RuneCountInString(q[:at])
+	return fault.New(fault.QueryInvalid, detail).With("reason", reason).
+		With("position", position).With("length", utf8.RuneCountInString(q[at:max(at, end)])).
+		With("errors", []map[string]string{{"location": location, "message": fmt.Sprintf("At character %d: %s", position, detail)}})
 }
 
 func (p *parser) or(depth int) (*node, error) {
-	if depth > maxDepth {
-		return nil, p.wrong(p.at, fmt.Sprintf("Parentheses go at most %d deep.", maxDepth))
+	if depth > maxDepth && p.limited {
+		return nil, p.wrong(p.at-1, p.at, "too_deep", fmt.Sprintf("Parentheses go at most %d deep.", maxDepth))
 	}
+	first := p.at
+	sign, end := 0, 0 // of the last OR
 	var kids []*node
 	for {
-		start := p.at
 		kid, err := p.and(depth)
 		if err != nil {
 			return nil, err
 		}
 		begun := p.at
 		or := p.operator("OR") || p.symbol('|')
+		if or {
+			sign, end = begun, p.at
+		}
 		if kid == nil && (or || len(kids) > 0) {
-			return nil, p.wrong(min(max(start, begun), len(p.q)), "OR needs a word on both sides.")
+			return nil, p.wrong(sign, end, "or_side", "OR needs a word on both sides.")
 		}
 		if kid != nil {
 			kids = append(kids, kid)
 		}
 		if !or {
-			return join(opOr, kids), nil
+			return spanned(join(opOr, kids), first, begun), nil
 		}
 	}
 }
 
 func (p *parser) and(depth int) (*node, error) {
-	var kids []*node
+	first := p.at
+	var before, kids []*node // in front of the last AND, and since
 	for {
 		p.space()
 		begun := p.at
 		if p.at == len(p.q) || p.q[p.at] == ')' || p.peek("OR") || p.q[p.at] == '|' {
-			return join(opAnd, kids), nil
+			return spanned(join(opAnd, append(before, p.alternatives(kids)...)), first, begun), nil
 		}
 		if p.operator("AND") {
 			p.space()
-			if len(kids) == 0 || p.at == len(p.q) || p.q[p.at] == ')' || p.peek("OR") || p.peek("AND") {
-				return nil, p.wrong(begun, "AND needs a word on both sides.")
+			if len(before)+len(kids) == 0 || p.at == len(p.q) || p.q[p.at] == ')' || p.peek("OR") || p.peek("AND") {
+				return nil, p.wrong(begun, begun+3, "and_side", "AND needs a word on both sides.")
 			}
+			before, kids = append(before, p.alternatives(kids)...), nil
 			continue
 		}
 		more, err := p.one(depth)
@@ -161,7 +239,7 @@ func (p *parser) one(depth int) ([]*node, error) {
 	case p.operator("NOT"), p.minus():
 		p.space()
 		if p.at == len(p.q) || p.q[p.at] == ')' || p.peek("OR") || p.peek("AND") {
-			return nil, p.wrong(begun, "NOT needs a word after it.")
+			return nil, p.wrong(begun, p.at, "not_side", "NOT needs a word after it.")
 		}
 		kids, err := p.single(depth)
 		if err != nil {
@@ -169,17 +247,17 @@ func (p *parser) one(depth int) ([]*node, error) {
 		}
 		p.last = nil
 		if kid := join(opAnd, kids); kid != nil {
-			return []*node{{op: opNot, kids: []*node{kid}}}, nil
+			return []*node{{op: opNot, kids: []*node{kid}, at: begun, end: p.at}}, nil
 		}
 		return nil, nil
-	case p.q[p.at] == '(', p.quote():
+	case p.q[p.at] == '(', p.quote(), p.peekFilter():
 		return p.single(depth)
 	}
 	end := p.at
 	for end < len(p.q) {
 		p.at = end
 		p.space()
-		if p.at == len(p.q) || strings.IndexByte("()|", p.q[p.at]) >= 0 || p.quote() || p.peek("OR") || p.peek("AND") || p.peek("NOT") || p.peekMinus() {
+		if p.at == len(p.q) || strings.IndexByte("()|", p.q[p.at]) >= 0 || p.quote() || p.peek("OR") || p.peek("AND") || p.peek("NOT") || p.peekMinus() || p.peekFilter() {
 			break
 		}
 		end = p.chunk()
@@ -199,18 +277,25 @@ func (p *parser) single(depth int) ([]*node, error) {
 			return nil, err
 		}
 		if p.at == len(p.q) {
-			return nil, p.wrong(begun, "This parenthesis is not closed.")
+			return nil, p.wrong(begun, begun+1, "paren_open", "This parenthesis is not closed.")
 		}
 		p.at++
 		p.last = nil
 		if inner == nil {
-			return nil, p.wrong(begun, "There is no word in these parentheses.")
+			return nil, p.wrong(begun, p.at, "paren_empty", "There is no word in these parentheses.")
 		}
+		inner.either = ""
 		return []*node{inner}, nil
 	case p.quote():
 		return p.phrase()
 	case p.peek("NOT"), p.peekMinus():
 		return p.one(depth)
+	case p.peekFilter():
+		n, err := p.filter()
+		if err != nil || n == nil {
+			return nil, err
+		}
+		return []*node{n}, nil
 	}
 	begun := p.at
 	p.at = p.chunk()
@@ -222,32 +307,53 @@ func (p *parser) bare(begun, end int) ([]*node, error) {
 	var kids []*node
 	for _, want := range lexeme.Wants(p.q[begun:end]) {
 		text := p.q[begun+want.Start : begun+want.End]
-		n, err := p.leaf(begun+want.Start, leaf{wants: []lexeme.Want{want}, text: text, prefix: begun+want.End < end && p.q[begun+want.End] == '*'})
+		l := leaf{wants: []lexeme.Want{want}, text: text, prefix: begun+want.End < end && p.q[begun+want.End] == '*'}
+		n, err := p.leaf(begun+want.Start, begun+want.End, l)
 		if err != nil {
 			return nil, err
 		}
-		n.stop = want.Stop
+		n.stop = want.Stop && !l.prefix
 		kids, p.last = append(kids, n), n
 	}
 	return kids, nil
 }
 
-// phrase makes leaves of words in quotation marks: one, or for a long phrase
-// several that overlap, since the rows of the index do.
+// phrase makes leaves of words in quotation marks.
 func (p *parser) phrase() ([]*node, error) {
 	begun := p.at
+	from, to, err := p.quoted()
+	if err != nil {
+		return nil, err
+	}
+	p.last = nil
+	n, err := p.sequence(from, to, everywhere)
+	if n == nil && err == nil {
+		err = p.wrong(begun, p.at, "quote_empty", "There is no word between these quotation marks.")
+	}
+	return []*node{n}, err
+}
+
+// quoted reads up to the closing quotation mark and returns what is between.
+func (p *parser) quoted() (from, to int, err error) {
+	begun := p.at
 	_, size := utf8.DecodeRuneInString(p.q[p.at:])
-	from := p.at + size
-	to := strings.IndexFunc(p.q[from:], isQuote)
+	from = p.at + size
+	to = strings.IndexFunc(p.q[from:], isQuote)
 	if to < 0 {
-		return nil, p.wrong(begun, "This quotation mark is not closed.")
+		return 0, 0, p.wrong(begun, from, "quote_open", "This quotation mark is not closed.")
 	}
 	to += from
 	_, size = utf8.DecodeRuneInString(p.q[to:])
-	p.at, p.last = to+size, nil
+	p.at = to + size
+	return from, to, nil
+}
+
+// sequence makes leaves of words that follow each other: one, or for many of
+// them several that overlap, since the rows of the index do; nil for no words.
+func (p *parser) sequence(from, to int, in field) (*node, error) {
 	wants := lexeme.Wants(p.q[from:to])
 	if len(wants) == 0 {
-		return nil, p.wrong(begun, "There is no word between these quotation marks.")
+		return nil, nil
 	}
 	var kids []*node
 	for first := 0; ; {
@@ -257,97 +363,25 @@ func (p *parser) phrase() ([]*node, error) {
 			last++
 		}
 		text := p.q[from+wants[first].Start : from+wants[last].End]
-		n, err := p.leaf(from+wants[first].Start, leaf{wants: wants[first : last+1], text: text})
+		n, err := p.leaf(from+wants[first].Start, from+wants[last].End, leaf{wants: wants[first : last+1], text: text, in: in})
 		if err != nil {
 			return nil, err
 		}
 		kids = append(kids, n)
 		if last == len(wants)-1 {
-			return []*node{join(opAnd, kids)}, nil
+			return spanned(join(opAnd, kids), from, to), nil
 		}
 		first = (first + last + 1) / 2
 	}
 }
 
-func (p *parser) leaf(at int, l leaf) (*node, error) {
-	if p.words += len(l.wants); p.words > maxWords {
-		return nil, p.wrong(at, fmt.Sprintf("A query has at most %d words.", maxWords))
+func (p *parser) leaf(at, end int, l leaf) (*node, error) {
+	if p.words += len(l.wants); p.words > maxWords && p.limited {
+		return nil, p.wrong(at, end, "too_many_words", fmt.Sprintf("A query has at most %d words.", maxWords))
 	}
 	p.query.leaves = append(p.query.leaves, l)
-	return &node{op: opLeaf, leaf: len(p.query.leaves) - 1}, nil
+	return &node{op: opLeaf, leaf: len(p.query.leaves) - 1, at: at, end: end}, nil
 }
-
-func (p *parser) space() {
-	for p.at < len(p.q) {
-		r, size := utf8.DecodeRuneInString(p.q[p.at:])
-		if !unicode.IsSpace(r) {
-			return
-		}
-		p.at += size
-	}
-}
-
-// chunk returns the end of what has no white space, parentheses or quotation
-// marks in it.
-func (p *parser) chunk() int {
-	end := p.at + strings.IndexFunc(p.q[p.at:]+" ", func(r rune) bool {
-		return unicode.IsSpace(r) || isQuote(r) || strings.ContainsRune("()|", r)
-	})
-	return min(end, len(p.q))
-}
-
-// peek reports whether an operator in capitals stands here, as a word of its own.
-func (p *parser) peek(operator string) bool {
-	rest, ok := strings.CutPrefix(p.q[p.at:], operator)
-	if !ok {
-		return false
-	}
-	r, _ := utf8.DecodeRuneInString(rest)
-	return rest == "" || unicode.IsSpace(r) || isQuote(r) || r == '(' || r == ')'
-}
-
-func (p *parser) operator(operator string) bool {
-	p.space()
-	if !p.peek(operator) {
-		return false
-	}
-	p.at += len(operator)
-	return true
-}
-
-func (p *parser) symbol(c byte) bool {
-	p.space()
-	if p.at == len(p.q) || p.q[p.at] != c {
-		return false
-	}
-	p.at++
-	return true
-}
-
-// peekMinus reports whether a minus sign with something right after it stands
-// here; inside a word it is a hyphen, and alone a dash.
-func (p *parser) peekMinus() bool {
-	if p.q[p.at] != '-' || p.at+1 == len(p.q) {
-		return false
-	}
-	r, _ := utf8.DecodeRuneInString(p.q[p.at+1:])
-	return !unicode.IsSpace(r) && r != '-' && r != ')'
-}
-
-func (p *parser) minus() bool {
-	if !p.peekMinus() {
-		return false
-	}
-	p.at++
-	return true
-}
-
-func (p *parser) quote() bool {
-	r, _ := utf8.DecodeRuneInString(p.q[p.at:])
-	return isQuote(r)
-}
-
-func isQuote(r rune) bool { return strings.ContainsRune("\"„“”«»", r) }
 
 // join makes one node of several; nil of none.
 func join(by op, kids []*node) *node {
@@ -358,6 +392,14 @@ func join(by op, kids []*node) *node {
 		return kids[0]
 	}
 	return &node{op: by, kids: kids}
+}
+
+// spanned says where a node that was made of several stands.
+func spanned(n *node, at, end int) *node {
+	if n != nil && n.end == 0 {
+		n.at, n.end = at, end
+	}
+	return n
 }
 
 // simple leaves out, beside words that mean something, those that do not.
@@ -391,7 +433,7 @@ func (n *node) simple() *node {
 // found.
 func (n *node) wanted() bool {
 	switch n.op {
-	case opLeaf:
+	case opLeaf, opFilter:
 		return true
 	case opNot:
 		return false

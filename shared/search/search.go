@@ -19,6 +19,7 @@ import (
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
+	"docuvault/shared/keys"
 	"docuvault/shared/vault"
 )
 
@@ -30,7 +31,14 @@ const (
 )
 
 // Searcher searches.
-type Searcher struct{ vault *vault.Vault }
+type Searcher struct {
+	vault *vault.Vault
+	// Up to how many documents a list asks for by name: with more, it finds a
+	// page of them sooner by trying those that come next.
+	fewMatches int
+	// Up to how many documents the filters are looked at before the words.
+	fewPassing int
+}
 
 // Open returns the Env's one Searcher.
 func Open(env *host.Env) (*Searcher, error) { return host.Resource(env, open) }
@@ -40,12 +48,12 @@ func open(env *host.Env) (*Searcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Searcher{vault: v}, nil
+	return &Searcher{vault: v, fewMatches: 2000, fewPassing: 2000}, nil
 }
 
 // Request is what a client searches for.
 type Request struct {
-	Q      string `json:"q" minLength:"1" maxLength:"500" doc:"Words, all of which have to be there; \"a phrase\"; OR, NOT or a minus sign; parentheses. The last word, and one with an asterisk, also finds names that begin with it."`
+	Q      string `json:"q" minLength:"1" maxLength:"500" doc:"Words, all of which have to be there; \"a phrase\"; OR, NOT or a minus sign; parentheses. The last word, and one with an asterisk, also finds names that begin with it. Filters, each with a value right behind its colon: topic:, tag:, folder:, from:, name:, type:, lang:, is:, in:, date:, year:, before:, after:, added:, size:. docs/search.md explains them."`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"50" default:"20"`
 	Cursor string `json:"cursor,omitempty" maxLength:"500" doc:"next_cursor of the page before, with the same q."`
 }
@@ -117,9 +125,10 @@ func parseCursor(s, query string) (c cursor, err error) {
 // rankUnit is what the database's rank counts a word in a name as.
 const rankUnit = 1000
 
-// Search returns one page of the actor's documents that a query finds. It
-// returns fault.ValidationFailed, with where the query is wrong, and
-// fault.CursorInvalid.
+// Search returns one page of the actor's documents that a query finds. Where it
+// has no word that is wanted, they are the newest first: by their day if the
+// query asks for one, else by their upload. It returns fault.QueryInvalid, with
+// where the query is wrong, fault.ValidationFailed and fault.CursorInvalid.
 func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) (Page, error) {
 	query, err := Parse("body.q", r.Q)
 	if err != nil {
@@ -135,8 +144,23 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 	if err != nil {
 		return Page{}, err
 	}
+	if err := s.resolve(ctx, actor, u, query, r.Q); err != nil {
+		return Page{}, err
+	}
 	hash := u.SearchToken("cursor " + r.Q)
+	if query.words == nil || !query.words.wanted() {
+		return s.listed(ctx, actor, u, query, r, hash)
+	}
 	args := query.args(u)
+	var statuses []string
+	for _, status := range query.statuses() {
+		statuses = append(statuses, string(status))
+	}
+	args["statuses"] = statuses
+	query.filterArgs(args)
+	if args["only"], err = s.few(ctx, actor, query); err != nil {
+		return Page{}, err
+	}
 	var at *cursor
 	if r.Cursor != "" {
 		c, err := parseCursor(r.Cursor, hash)
@@ -187,6 +211,44 @@ func (s *Searcher) Search(ctx context.Context, actor database.Actor, r Request) 
 	return page, nil
 }
 
+// listed is a page of a query that has nothing to rank by.
+func (s *Searcher) listed(ctx context.Context, actor database.Actor, u *keys.User, query *Query, r Request, hash string) (Page, error) {
+	f := vault.Filter{Limit: r.Limit, Match: query.match(u)}
+	if query.asksFor(query.filter, kindDay) {
+		f.Sort = vault.ByDay
+	}
+	if r.Cursor != "" {
+		var c listCursor
+		b, err := base64.RawURLEncoding.DecodeString(r.Cursor)
+		if err != nil || json.Unmarshal(b, &c) != nil || c.Query != hash || c.List == "" {
+			return Page{}, errCursor
+		}
+		f.Cursor = c.List
+	}
+	list, err := s.vault.List(ctx, actor, f)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Items: make([]Result, len(list.Items))}
+	for i, d := range list.Items {
+		page.Items[i] = Result{Document: d, Highlights: []Highlight{}}
+	}
+	if list.NextCursor != "" {
+		b, err := json.Marshal(listCursor{hash, list.NextCursor})
+		if err != nil {
+			return Page{}, fmt.Errorf("search: cursor: %w", err)
+		}
+		page.NextCursor = base64.RawURLEncoding.EncodeToString(b)
+	}
+	return page, nil
+}
+
+// listCursor is where a page of a list ended.
+type listCursor struct {
+	Query string `json:"q"`
+	List  string `json:"l"`
+}
+
 // exact and loose are the arguments by which the database finds documents, of
 // [Query.args].
 const (
@@ -197,15 +259,12 @@ const (
 const pageSQL = `SELECT coalesce(document_id, '00000000-0000-0000-0000-000000000000'), coalesce(rank, 0), tier, top_era, top_id,
          coalesce(floor_era, 0), coalesce(floor_id, '00000000-0000-0000-0000-000000000000')
   FROM search_page(` + loose + `, ` + exact + `, @near::tsquery, @names::text[]::tsquery[],
-  @tier::integer, @top_era::integer, @top::uuid, @floor_era::integer, @floor::uuid, @rank::integer, @after::uuid, @limit)`
-
-// fewMatches is up to how many documents a list asks for by name: with more, it
-// finds a page of them sooner by trying those that come next.
-const fewMatches = 2000
+  @tier::integer, @top_era::integer, @top::uuid, @floor_era::integer, @floor::uuid, @rank::integer, @after::uuid, @limit,
+  @statuses::text[], @only::uuid[], ` + passing + `)`
 
 // Matching returns the condition that a query finds a document, for a list. It
-// returns fault.ValidationFailed, with where the query is wrong; location is
-// where the query was in the request.
+// returns fault.QueryInvalid, with where the query is wrong; location is where
+// the query was in the request.
 func (s *Searcher) Matching(ctx context.Context, actor database.Actor, location, q string) (*vault.Match, error) {
 	query, err := Parse(location, q)
 	if err != nil {
@@ -215,8 +274,14 @@ func (s *Searcher) Matching(ctx context.Context, actor database.Actor, location,
 	if err != nil {
 		return nil, err
 	}
+	if err := s.resolve(ctx, actor, u, query, q); err != nil {
+		return nil, err
+	}
+	if query.words == nil || !query.words.wanted() {
+		return query.match(u), nil
+	}
 	args := query.args(u)
-	args["most"] = fewMatches
+	args["most"] = s.fewMatches
 	var few []id.ID
 	err = s.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		b.One(`SELECT search_few(`+loose+`, `+exact+`, @most)`, args, &few)
@@ -224,8 +289,10 @@ func (s *Searcher) Matching(ctx context.Context, actor database.Actor, location,
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
+	match := query.match(u)
 	if few != nil {
-		return &vault.Match{IDs: few}, nil
+		match.IDs, match.Try = few, ""
+		query.tryFilter(match)
 	}
-	return &vault.Match{Try: `SELECT document_id FROM search_among(@ids, ` + exact + `)`, Args: args}, nil
+	return match, nil
 }

@@ -107,7 +107,11 @@ func TestFunctionsKeepUsersApart(t *testing.T) {
 		for _, call := range []string{
 			`SELECT cardinality(search_few($1::text::tsquery, NULL, NULL, $1::text::tsquery, NULL, NULL, 10))`,
 			`SELECT count(*) FROM search_among(ARRAY(SELECT id FROM every_document), $1::text::tsquery, NULL, NULL)`,
-			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, $1::text::tsquery, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10)`,
+			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, $1::text::tsquery, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10,
+			  '{ready}', NULL, NULL, NULL, NULL, NULL, NULL)`,
+			`SELECT count(*) FROM search_page($1::text::tsquery, NULL, NULL, $1::text::tsquery, NULL, NULL, $1::text::tsquery, ARRAY[$1::text::tsquery], NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10,
+			  '{ready}', ARRAY(SELECT id FROM every_document), '{}', '{}', '{}', '{}', '!f1')`,
+			`SELECT count(*) FROM search_passing(ARRAY(SELECT id FROM every_document), '{status}', '{NULL}', '{NULL}', '{"{ready}"}', 'f1') WHERE $1::text <> ''`,
 		} {
 			if _, err := conn.Exec(t.Context(), `SELECT set_config('app.user_id', $1, false)`, c.user); err != nil {
 				t.Fatal(err)

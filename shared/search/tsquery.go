@@ -19,7 +19,11 @@ const (
 	longMark = "long document"
 )
 
-// args are the arguments of the database's search functions.
+// space is in front of the tokens of a field that is searched alone.
+func (f field) space() string { return "in " + string(f) + " " }
+
+// args are the arguments of the database's search functions for the words of a
+// query, of which something is wanted.
 func (q *Query) args(u *keys.User) database.Args {
 	// Words of a long document can be in several of its rows.
 	long := quoted(u.SearchToken(longMark))
@@ -30,16 +34,26 @@ func (q *Query) args(u *keys.User) database.Args {
 			leaves[n] = l.tsquery(u, true, true, loose)
 			in[n] = long + " & " + leaves[n]
 		}
-		all, _ = q.tsquery(q.root, true, loose, func(n int) string { return leaves[n] })
-		shape, _ = q.tsquery(q.root, true, loose, func(n int) string { return fmt.Sprintf("'l%d'", n+1) })
+		all, _ = q.tsquery(q.words, true, loose, func(n int) string { return leaves[n] })
+		shape, _ = q.tsquery(q.words, true, loose, func(n int) string { return fmt.Sprintf("'l%d'", n+1) })
 		return "(" + all + ") & !" + long, in, shape
 	}
-	var names []string
-	for _, n := range q.used(q.root, true) {
-		names = append(names, q.leaves[n].tsquery(u, false, true, false))
+	// Everything that is found has what is looked for in one field: it says
+	// nothing beside a word that may be anywhere.
+	var names, fields []string
+	for _, n := range q.used(q.words, true) {
+		name := q.leaves[n].tsquery(u, false, true, false)
+		if q.leaves[n].in == everywhere {
+			names = append(names, name)
+		} else {
+			fields = append(fields, name)
+		}
+	}
+	if names == nil {
+		names = fields
 	}
 	args := database.Args{
-		"near":  q.positive(q.root, func(n int) string { return q.leaves[n].tsquery(u, true, true, false) }),
+		"near":  q.positive(q.words, func(n int) string { return q.leaves[n].tsquery(u, true, true, false) }),
 		"names": names,
 	}
 	args["all"], args["leaves"], args["shape"] = forms(false)
@@ -53,7 +67,7 @@ func (q *Query) args(u *keys.User) database.Args {
 // left; that never is the whole query, of which something is wanted.
 func (q *Query) tsquery(n *node, wanted, loose bool, leaf func(int) string) (string, bool) {
 	switch n.op {
-	case opLeaf:
+	case opLeaf, opFilter:
 		return leaf(n.leaf), wanted || !loose || len(q.leaves[n.leaf].wants) == 1
 	case opNot:
 		kid, ok := q.tsquery(n.kids[0], !wanted, loose, leaf)
@@ -99,6 +113,8 @@ func (q *Query) positive(n *node, leaf func(int) string) string {
 // used are the leaves below a node, in order; wanted leaves out what is negated.
 func (q *Query) used(n *node, wanted bool) []int {
 	switch {
+	case n == nil:
+		return nil
 	case n.op == opLeaf:
 		return []int{n.leaf}
 	case n.op == opNot && wanted:
@@ -114,6 +130,15 @@ func (q *Query) used(n *node, wanted bool) []int {
 // tsquery is a leaf in PostgreSQL's language: in texts, in names, or both. The
 // words of a phrase are wherever they like in the loose form.
 func (l leaf) tsquery(u *keys.User, texts, names, loose bool) string {
+	if l.in != everywhere {
+		ways := []string{l.phrase(u, l.in.space(), loose)}
+		if l.prefix {
+			for _, prefix := range l.wants[0].Prefixes {
+				ways = append(ways, quoted(u.SearchToken(l.in.space()+prefixSpace+prefix)))
+			}
+		}
+		return "(" + strings.Join(ways, " | ") + ")"
+	}
 	var ways []string
 	if texts {
 		ways = append(ways, l.phrase(u, "", loose))

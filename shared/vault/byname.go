@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,13 +31,11 @@ func (v *Vault) listByName(ctx context.Context, actor database.Actor, u *keys.Us
 	where, args := f.conditions()
 	args["limit"] = MaxByName + 1
 	match := ""
-	switch {
-	case f.Match == nil:
-	case f.Match.Try == "":
+	if f.Match != nil && f.Match.IDs != nil {
 		where = append(where, "d.id = ANY (@found::uuid[])")
 		args["found"] = f.Match.IDs
-	default:
-		maps.Copy(args, f.Match.Args)
+	}
+	if f.Match != nil && f.Match.Try != "" {
 		match = ` JOIN (` + strings.ReplaceAll(f.Match.Try, "@ids", "(SELECT array_agg(id) FROM candidates)") + `) m ON m.document_id = c.id`
 	}
 	candidates := 0

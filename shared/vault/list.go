@@ -39,16 +39,20 @@ type Filter struct {
 	tagFew     bool  // the tag is on at most fewTagged documents
 }
 
-// Match is a further condition, such as what a search finds. Few documents are
-// named; of many, those that come next in the list's order are tried one after
-// another, so that a page costs as much as it has to try, and no more than
-// [maxTried].
+// Match is a further condition, such as what a search finds: all of what it
+// has. Few documents are named; of many, those that come next in the list's
+// order are tried one after another, so that a page costs as much as it has to
+// try, and no more than [maxTried].
 type Match struct {
-	IDs []id.ID // all of them, if Try is ""
+	IDs []id.ID // nil: any
+	// Where are conditions on the documents d that an index may answer.
+	Where []string
 	// Try is SQL that returns, as document_id, those of the uuid[] @ids that
-	// match. Args are its other arguments.
+	// match; "" is all. Args are its other arguments, and those of Where.
 	Try  string
 	Args database.Args
+	// Statuses take the place of those of a filter that has none; nil: no.
+	Statuses []Status
 }
 
 // maxTried is how many documents a page tries a match on: it then ends, full or
@@ -71,14 +75,23 @@ var orders = map[string]order{
 	"size":          {"d.size", "bigint"},
 	"document_date": {"CASE WHEN d.document_date IS NULL THEN '-infinity'::date ELSE d.document_date END", "date"},
 	"trashed_at":    {"CASE WHEN d.trashed_at IS NULL THEN d.created_at ELSE d.trashed_at END", "timestamptz"},
+	byDay:           {"d.day", "date"},
 	byName:          {}, // sealed, so that PostgreSQL cannot: see listByName
 }
+
+// byDay is the order of search: by the date on the paper, or else of the upload.
+const byDay = "day"
+
+// ByDay is the sort of what search finds by a date, beside [Sorts].
+const ByDay = "-" + byDay
 
 // Sorts are the values that Filter.Sort takes; "-" in front is descending.
 func Sorts() []string {
 	var all []string
 	for name := range orders {
-		all = append(all, name, "-"+name)
+		if name != byDay {
+			all = append(all, name, "-"+name)
+		}
 	}
 	slices.Sort(all)
 	return all
@@ -134,7 +147,10 @@ func (v *Vault) List(ctx context.Context, actor database.Actor, f Filter) (Page,
 	if f.Limit == 0 {
 		f.Limit = DefaultPage
 	}
-	if !slices.Contains(Sorts(), f.Sort) || f.Limit < 1 || f.Limit > MaxPage {
+	if len(f.Statuses) == 0 && f.Match != nil {
+		f.Statuses = f.Match.Statuses
+	}
+	if !slices.Contains(Sorts(), f.Sort) && f.Sort != ByDay || f.Limit < 1 || f.Limit > MaxPage {
 		return Page{}, fault.Newf(fault.ValidationFailed, "Sort by one of %s; ask for 1 to %d documents.", strings.Join(Sorts(), ", "), MaxPage)
 	}
 	u, err := v.Keys(ctx, actor)
@@ -250,6 +266,10 @@ func (f Filter) conditions() (where []string, args database.Args) {
 		where = append(where, inYear)
 		args["year"] = f.Year
 	}
+	if f.Match != nil {
+		where = append(where, f.Match.Where...)
+		maps.Copy(args, f.Match.Args)
+	}
 	return where, args
 }
 
@@ -272,7 +292,7 @@ func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
 		args["at"], args["after"] = after.Value, after.ID
 	}
 	documents := "documents"
-	if f.Match != nil && f.Match.Try == "" {
+	if f.Match != nil && f.Match.IDs != nil {
 		documents = "(SELECT * FROM documents WHERE id = ANY (@found::uuid[]) OFFSET 0)"
 		args["found"] = f.Match.IDs
 	}
@@ -280,7 +300,6 @@ func (f Filter) sql(after *cursor, chunk int) (string, database.Args) {
 	if f.Match == nil || f.Match.Try == "" {
 		return `SELECT ` + columns + `, ` + by.text() + `, true, false ` + from + ` LIMIT @limit`, args
 	}
-	maps.Copy(args, f.Match.Args)
 	return `WITH page AS MATERIALIZED (SELECT t.*, row_number() OVER () AS number FROM (SELECT d.*, ` + by.text() + ` AS place ` + from + ` LIMIT @chunk) t)
 	  SELECT ` + columns + `, d.place, m.document_id IS NOT NULL, d.number = @chunk
 	    FROM page d LEFT JOIN (` + strings.ReplaceAll(f.Match.Try, "@ids", "(SELECT array_agg(id) FROM page)") + `) m ON m.document_id = d.id

@@ -129,6 +129,21 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 			}
 		}
 	}
+	// What search looks for by a date, and what else it has an index for.
+	indexes[byDay], middle[byDay] = "documents_day", "2012-01-01"
+	where := func(condition string, args database.Args) Filter {
+		return Filter{Match: &Match{Where: []string{condition}, Args: args}}
+	}
+	check(ByDay, "a year", where("(d.day >= @low::date AND d.day < @high::date)", database.Args{"low": "2011-06-01", "high": "2012-06-01"}), "documents_day")
+	check(ByDay, "what is old", where("d.day < @high::date", database.Args{"high": "2011-02-01"}), "documents_day")
+	for what, f := range map[string]Filter{
+		"a size":        where("d.size > @low::bigint", database.Args{"low": 99990}),
+		"two folders":   where("d.folder_id = ANY (@folders::uuid[])", database.Args{"folders": []id.ID{small, id.New()}}),
+		"a failure":     where("d.status = ANY (@failed::text[])", database.Args{"failed": []string{"failed"}}),
+		"a late upload": where("d.created_at >= @low::timestamptz", database.Args{"low": "2024-03-01"}),
+	} {
+		check("-created_at", what, f, "")
+	}
 	for _, sort := range sorts {
 		for what, f := range filters {
 			check(sort, what, f, "")

@@ -37,7 +37,7 @@ type Input struct {
 	Unfiled  bool     `query:"unfiled" doc:"Only documents that are in no folder."`
 	Year     int      `query:"year" minimum:"1" maximum:"9999" doc:"That of the date on the paper, or of its upload where there is none: the year under which the summary counts it."`
 	ID       []string `query:"id" maxItems:"100" format:"uuid" doc:"Only these, of any status if none is asked for: to read many at once. Not together with q."`
-	Q        string   `query:"q" maxLength:"500" doc:"A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that."`
+	Q        string   `query:"q" maxLength:"500" doc:"A query in the language of POST /v1/search, beside the other filters; what it says of the trash holds where status is absent. It becomes part of the URL, so where people type it, use that."`
 	Sort     string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,size,-size,document_date,-document_date,trashed_at,-trashed_at,name,-name" default:"-created_at" doc:"By name: the title, or the file name without one; up to 5,000 documents, so within a folder."`
 }
 

@@ -4,6 +4,7 @@ package query
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -20,9 +21,10 @@ import (
 var Function = host.Function{Name: "search-query", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "search-query", Method: http.MethodPost, Path: "/v1/search",
 	Summary: "Search documents", Tags: []string{"search"},
-	Description: "Best first, outside the trash. With validation_failed, position is the character of q that is wrong.",
-	Errors:      []int{401, 403, 422},
-	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
+	Description: "Best first, outside the trash unless q asks for it; the newest first where q has no word that is wanted. " +
+		"With query_invalid, position and length are the characters of q that are wrong, and reason is one of " + strings.Join(search.Reasons(), ", ") + ".",
+	Errors:   []int{401, 403, 422},
+	Security: auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
 
 // Input is the query.

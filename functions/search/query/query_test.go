@@ -3,6 +3,7 @@ package query_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +147,11 @@ func TestQueryLeavesNoTrace(t *testing.T) {
 	d := anna.Analyzed(t, "Zwiebelfisch.txt", "text/plain", paper)
 	finds(t, anna, "zwiebelfisch", d.ID, true)
 	finds(t, anna, "quastenflosser", d.ID, false)
-	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": `quastenflosser "`}).Problem(t, "validation_failed")
+	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": `quastenflosser "`}).Problem(t, "query_invalid")
+	for _, q := range []string{"topic:quastenflosser", "from:quastenflosser", `folder:"quastenflosser/wiebelfisch"`, "tag:quastenfl*", "type:quastenflosser", "quastenflosser topc:x"} {
+		anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": q})
+		anna.Call(t, http.MethodGet, "/v1/documents?q="+url.QueryEscape(q), nil)
+	}
 	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": "quastenflosser", "cursor": "quastenflosser"}).Problem(t, "cursor_invalid")
 	dump := string(w.DB.Dump(t))
 	for _, word := range []string{"wiebelfisch", "uastenflosser", "aftpflicht"} {
@@ -166,7 +171,7 @@ func TestWrongQueriesSayWhere(t *testing.T) {
 	t.Parallel()
 	w := vaulttest.New(t, nil)
 	anna := w.User(t)
-	for q, position := range map[string]float64{`a "b`: 2, "a (b": 2, "-a": 0, "a OR": 4, "a )": 2} {
+	for q, position := range map[string]float64{`a "b`: 2, "a (b": 2, "-a": 0, "a OR": 2, "a )": 2, "a topic:none": 8, "a date:2024-13": 7, "topc:a": 0} {
 		for location, answer := range map[string]interface {
 			JSON(testing.TB, int, any)
 		}{
@@ -175,15 +180,56 @@ func TestWrongQueriesSayWhere(t *testing.T) {
 		} {
 			var problem struct {
 				Code     string
+				Reason   string
 				Position float64
+				Length   int
 				Errors   []struct{ Location, Message string }
 			}
 			answer.JSON(t, http.StatusUnprocessableEntity, &problem)
-			if problem.Code != "validation_failed" || problem.Position != position || len(problem.Errors) != 1 || problem.Errors[0].Location != location {
+			if problem.Code != "query_invalid" || problem.Reason == "" || problem.Length < 1 || problem.Position != position || len(problem.Errors) != 1 || problem.Errors[0].Location != location {
 				t.Errorf("%q: %+v", q, problem)
 			}
 		}
 	}
 	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": strings.Repeat("a", 501)}).Problem(t, "validation_failed")
 	anna.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": "a", "limit": 51}).Problem(t, "validation_failed")
+}
+
+// The filters of q go together with those of the list.
+func TestFiltersBesideThoseOfTheList(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna := w.User(t)
+	a := anna.Store(t, "a.txt", "text/plain", []byte("alpha"))
+	b := anna.Store(t, "b.txt", "text/plain", []byte("alpha beta"))
+	anna.Call(t, http.MethodPatch, "/v1/documents/"+a.ID.String(), map[string]any{"topic": "Gorillas", "tags": []string{"x"}}).JSON(t, http.StatusOK, nil)
+	anna.Call(t, http.MethodPatch, "/v1/documents/"+b.ID.String(), map[string]any{"topic": "gorillas", "document_date": "2020-02-29"}).JSON(t, http.StatusOK, nil)
+	anna.Call(t, http.MethodDelete, "/v1/documents/"+b.ID.String(), nil).JSON(t, http.StatusNoContent, nil)
+	for query, want := range map[string][]id.ID{
+		"q=topic:gorillas":                                    {a.ID},
+		"q=topic:gorillas&tag=x":                              {a.ID},
+		"q=topic:gorillas&tag=y":                              {},
+		"q=topic:gorillas&status=trashed":                     {b.ID},
+		"q=in:trash+date:2020-02":                             {b.ID},
+		"q=in:trash+topic:gorillas&status=ready":              {},
+		"q=in:all+size:%3C8&sort=size":                        {a.ID},
+		"q=in:all+b.txt":                                      {b.ID},
+		"q=in:all+size:%3C=10&sort=size":                      {a.ID, b.ID},
+		"q=in:all+size:%3C=10+-tag:x&sort=-size":              {b.ID},
+		"q=in:all+name:a+-beta&sort=name":                     {a.ID},
+		"q=in:all+topic:gorillas&sort=name":                   {a.ID, b.ID},
+		"q=in:all+topic:gorillas+type:pdf,text":               {b.ID, a.ID},
+		"q=topic:gorillas+OR+in:trash&sort=-size":             {b.ID, a.ID},
+		"q=topic:gorillas&unfiled=true&status=trashed,stored": {b.ID, a.ID},
+	} {
+		var list struct{ Items []vaulttest.Document }
+		anna.Call(t, http.MethodGet, "/v1/documents?"+query, nil).JSON(t, http.StatusOK, &list)
+		got := []id.ID{}
+		for _, d := range list.Items {
+			got = append(got, d.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
 }

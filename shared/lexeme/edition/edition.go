@@ -5,4 +5,4 @@ package edition
 // Terms is the number of the rules by which texts and names are indexed. A
 // change of them needs a new one: the reconciler then has every document
 // indexed anew.
-const Terms = 1
+const Terms = 2

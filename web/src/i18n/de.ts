@@ -360,6 +360,7 @@ const de: Words = {
     precondition_failed:
       'Es wurde inzwischen anderswo geändert. So ist es jetzt; sehen Sie es sich an und versuchen Sie es noch einmal.',
     cursor_invalid: 'Die Liste hat sich geändert. Laden Sie sie neu.',
+    query_invalid: 'Diese Suche ist nicht zu verstehen.',
     cursor_expired: 'Die Liste hat sich geändert. Laden Sie sie neu.',
     forbidden: 'Das ist Ihrem Konto nicht erlaubt.',
     last_admin: 'Das ist der einzige Verwalter. Machen Sie erst jemand anderen dazu.',

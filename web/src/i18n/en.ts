@@ -352,6 +352,7 @@ const en = {
     wrong_state: 'That is not possible in its present state. Load the page again.',
     precondition_failed: 'It was changed elsewhere meanwhile. Here is how it is now; please look and try again.',
     cursor_invalid: 'The list has changed. Load it again.',
+    query_invalid: 'This search cannot be read.',
     cursor_expired: 'The list has changed. Load it again.',
     forbidden: 'This is not allowed for your account.',
     last_admin: 'This is the only administrator. Make another one first.',
