@@ -823,7 +823,7 @@ export interface paths {
         put?: never;
         /**
          * Search documents
-         * @description Best first, outside the trash. With validation_failed, position is the character of q that is wrong.
+         * @description Best first, outside the trash unless q asks for it; the newest first where q has no word that is wanted. With query_invalid, position and length are the characters of q that are wrong, and reason is one of not_text, too_long, empty, only_not, too_many_words, too_many_filters, too_deep, quote_open, quote_empty, paren_open, paren_close, paren_empty, or_side, and_side, not_side, mixed, filter_unknown, value_missing, value_star, no_word, date, year, range, size, type, language, is, in, topic_unknown, tag_unknown, folder_unknown.
          */
         post: operations["search-query"];
         delete?: never;
@@ -1638,7 +1638,7 @@ export interface components {
              * @description What happened, for programs. Codes are never renamed.
              * @enum {string}
              */
-            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_busy" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "no_preview" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "secret_not_repeated" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
+            code: "cross_origin" | "cursor_expired" | "cursor_invalid" | "deadline_exceeded" | "duplicate_document" | "email_taken" | "email_unverified" | "event_malformed" | "folder_cycle" | "folder_too_deep" | "forbidden" | "idempotency_key_busy" | "idempotency_key_reused" | "internal" | "invalid_credentials" | "invite_invalid" | "last_admin" | "limit_reached" | "link_invalid" | "mail_unavailable" | "method_not_allowed" | "name_taken" | "no_preview" | "not_acceptable" | "not_found" | "payload_too_large" | "precondition_failed" | "query_invalid" | "quota_exceeded" | "rate_limited" | "reauth_required" | "refresh_invalid" | "refresh_replayed" | "registration_closed" | "secret_not_repeated" | "session_revoked" | "token_expired" | "too_many_uploads" | "totp_required" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "upload_expired" | "upload_incomplete" | "upload_rejected" | "upload_too_large" | "validation_failed" | "wrong_state";
             /** @description What happened and what to do next, for people. */
             detail: string;
             /** @description With validation_failed: what is wrong, and where. */
@@ -1684,7 +1684,7 @@ export interface components {
              * @default 20
              */
             limit: number;
-            /** @description Words, all of which have to be there; "a phrase"; OR, NOT or a minus sign; parentheses. The last word, and one with an asterisk, also finds names that begin with it. */
+            /** @description Words, all of which have to be there; "a phrase"; OR, NOT or a minus sign; parentheses. The last word, and one with an asterisk, also finds names that begin with it. Filters, each with a value right behind its colon: topic:, tag:, folder:, from:, name:, type:, lang:, is:, in:, date:, year:, before:, after:, added:, size:. docs/search.md explains them. */
             q: string;
         };
         SearchResult: {
@@ -3385,7 +3385,7 @@ export interface operations {
                 year?: number;
                 /** @description Only these, of any status if none is asked for: to read many at once. Not together with q. */
                 id?: string[];
-                /** @description A query in the language of POST /v1/search. It becomes part of the URL, so where people type it, use that. */
+                /** @description A query in the language of POST /v1/search, beside the other filters; what it says of the trash holds where status is absent. It becomes part of the URL, so where people type it, use that. */
                 q?: string;
                 /** @description By name: the title, or the file name without one; up to 5,000 documents, so within a folder. */
                 sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "size" | "-size" | "document_date" | "-document_date" | "trashed_at" | "-trashed_at" | "name" | "-name";
