@@ -28,6 +28,19 @@ async function heap(page: Page): Promise<number> {
   return Math.round(usedSize / 1024 / 1024)
 }
 
+/**
+ * Milliseconds of processor time that the page's thread has spent in tasks: what
+ * else the machine does is not in it.
+ */
+async function busyClock(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return (metrics.find((m) => m.name === 'TaskDuration')?.value ?? 0) * 1000
+  }
+}
+
 test('a vault of 100,000 papers is seen at once and scrolled with a few rows in the document', async ({ page }) => {
   test.setTimeout(240_000)
   const measured = (description: string) => test.info().annotations.push({ type: 'measured', description })
@@ -39,10 +52,12 @@ test('a vault of 100,000 papers is seen at once and scrolled with a few rows in 
   await page.waitForURL(/welcome|library/)
 
   // A reload, as somebody comes back: what is asked before the first row is seen does not grow with the vault.
-  let lists = 0
-  page.on('request', (request) => (lists += Number(/\/v1\/documents\?/.test(request.url()))))
   await page.goto('/library')
   const list = page.getByRole('list', { name: 'All papers' })
+  await expect(list.getByRole('listitem').first()).toBeVisible()
+  let lists = 0
+  page.on('request', (request) => (lists += Number(/\/v1\/documents\?sort/.test(request.url()))))
+  await page.reload()
   await expect(page.getByRole('link', { name: 'paper 0.pdf', exact: true })).toBeVisible()
   const seen = await page.evaluate(() => ({
     paint: Math.round(performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0),
@@ -50,12 +65,14 @@ test('a vault of 100,000 papers is seen at once and scrolled with a few rows in 
   }))
   const loading = await tasks(page)
   measured(`first paint after ${seen.paint} ms, rows by ${seen.rows} ms; ${loading.length} tasks above 50 ms, the longest ${longest(loading)} ms`)
-  expect(lists).toBeLessThanOrEqual(2)
+  expect(lists).toBe(1)
   await expect(page.getByRole('navigation', { name: 'Folders' }).getByRole('link', { name: 'Shelf 1' })).toContainText(/16,\d\d\d/)
 
   // To the end, as fast as pages come: half a minute on a quiet machine. On one
   // that has much other work what was read in two minutes has to be enough.
   const before = await heap(page)
+  const busy = await busyClock(page)
+  const beforeReading = await busy()
   const size = () => list.getByRole('listitem').last().getAttribute('aria-setsize').then(Number)
   const scroller = list.locator('xpath=..')
   const began = Date.now()
@@ -76,28 +93,32 @@ test('a vault of 100,000 papers is seen at once and scrolled with a few rows in 
   }
   const seconds = Math.round((Date.now() - began) / 1000)
   const reading = await tasks(page)
+  const perPage = Math.round((await busy()) - beforeReading) / lists
   expect(most).toBeLessThan(60)
   // One of 60 rows, and one for each 200 after them.
   expect(known).toBeGreaterThan(10_000)
-  expect(lists).toBeLessThanOrEqual(3 + Math.ceil((known - 60) / 200))
-  measured(`${known} rows read in ${seconds} s: ${lists} pages, at most ${most} rows in the document, ${reading.length} tasks above 50 ms, the longest ${longest(reading)} ms`)
+  expect(lists).toBeLessThanOrEqual(2 + Math.ceil((known - 60) / 200))
+  measured(`${known} rows read in ${seconds} s: ${lists} pages, at most ${most} rows in the document, ${perPage.toFixed(1)} ms of processor time for each page, ${reading.length} tasks above 50 ms, the longest ${longest(reading)} ms`)
 
   // Up and down through all that is there.
   const height = await scroller.evaluate((e) => e.scrollHeight)
-  for (let i = 0; i <= 100; i++) {
+  const beforeScrolling = await busy()
+  for (let i = 0; i < 100; i++) {
     await scroller.evaluate((e, y) => e.scrollTo(0, y), (height * ((i * 37) % 101)) / 100)
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
     if (i % 10 === 0) expect(await list.getByRole('listitem').count()).toBeLessThan(60)
   }
   const scrolling = await tasks(page)
+  const perJump = ((await busy()) - beforeScrolling) / 100
   const after = await heap(page)
   const elements = await page.evaluate(() => document.querySelectorAll('*').length)
-  measured(`scrolled 100 times through them: ${scrolling.length} tasks above 50 ms, the longest ${longest(scrolling)} ms; ${elements} elements; heap ${before} MB before, ${after} MB after`)
+  measured(`scrolled 100 times through them: ${perJump.toFixed(1)} ms of processor time for each, ${scrolling.length} tasks above 50 ms, the longest ${longest(scrolling)} ms; ${elements} elements; heap ${before} MB before, ${after} MB after`)
   expect(elements).toBeLessThan(3000)
-  expect(after).toBeLessThan(400)
-  // With all rows in the document this would be many seconds. On a quiet machine it is less than a tenth of the bound.
-  expect(longest(scrolling)).toBeLessThan(1000)
-  expect(longest(reading)).toBeLessThan(2000)
+  expect(after).toBeLessThan(250)
+  // A view of rows is drawn in the time of a frame or two; with all rows in the
+  // document each of these would be seconds.
+  expect(perJump).toBeLessThan(100)
+  expect(perPage).toBeLessThan(500)
 
   // By keyboard to both ends.
   await scroller.evaluate((e) => e.scrollTo(0, e.scrollHeight))
