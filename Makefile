@@ -30,6 +30,10 @@ demo: setup ## A throwaway vault that takes FILES="a.pdf dir/" (default: example
 test: setup ## Every test, on real servers; TEST=./shared/seal for some
 	@flag=$$(sh .ci/race-flag) && go run ./test/run $$flag $(TEST)
 
+.PHONY: test-lambda
+test-lambda: setup ## Deploy template.yaml with SAM onto an emulator of AWS, and drive a vault of it
+	@bash .ci/tool sam >/dev/null && go run ./test/run ./test/lambda
+
 .PHONY: bench
 bench: setup ## The benchmarks, with their ratios, into bench/results; BENCH="-only begin,whole" for some
 	@CGO_ENABLED=0 go build -o bin/bench ./bench && exec ./bin/bench $(BENCH)
@@ -49,13 +53,14 @@ generate: setup ## Write openapi.yaml, the page's types of it, and db/schema.sql
 	go test ./db/migrate -count=1 -run '^TestSchemaFile$$' -update
 
 .PHONY: tools
-tools: setup ## Install the linter, the vulnerability checker, MinIO, Mailpit and Pebble into the user's cache folder
+tools: setup ## Install the linter, the vulnerability checker, MinIO, Mailpit, Pebble and SAM into the user's cache folder
 	@bash .ci/tool golangci-lint
 	@bash .ci/tool govulncheck
 	@bash .ci/tool minio
 	@bash .ci/tool mailpit
 	@bash .ci/tool pebble
 	@bash .ci/tool pebble-challtestsrv
+	@bash .ci/tool sam
 
 .PHONY: build
 build: setup web ## bin/docuvault, with the web page in it

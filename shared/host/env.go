@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"docuvault/shared/secret/secretsmanager"
 )
 
 // Env is what a constructor gets: configuration, a logger, a clock, and the
@@ -46,7 +48,7 @@ func NewEnv(environ []string, log *slog.Logger, now func() time.Time) (*Env, err
 	}
 	for name, path := range vars {
 		base, ok := strings.CutSuffix(name, "_FILE")
-		if !ok || !fileVariables[base] || path == "" {
+		if !ok || !secretVariables[base] || path == "" {
 			continue
 		}
 		if vars[base] != "" {
@@ -61,9 +63,10 @@ func NewEnv(environ []string, log *slog.Logger, now func() time.Time) (*Env, err
 	return &Env{Log: log, Now: now, vars: vars, resources: map[reflect.Type]any{}}, nil
 }
 
-// fileVariables are the secrets that may come as NAME_FILE. An explicit list,
-// so that an unrelated SSL_CERT_FILE in the environment is left alone.
-var fileVariables = map[string]bool{
+// secretVariables are the secrets that may come as NAME_FILE, and on Lambda as
+// NAME_SECRET_ARN. An explicit list, so that an unrelated SSL_CERT_FILE in the
+// environment is left alone.
+var secretVariables = map[string]bool{
 	"DATABASE_URL": true, "DATABASE_MIGRATE_URL": true,
 	"MASTER_KEYS": true, "SESSION_KEYS": true, "JWT_SIGNING_KEYS": true, "JWT_PUBLIC_KEYS": true,
 	"S3_ACCESS_KEY": true, "S3_SECRET_KEY": true, "STORAGE_EVENT_TOKEN": true, "SMTP_URL": true,
@@ -137,8 +140,9 @@ func (e *Env) Close() error {
 func (e *Env) Lookup(name string) string { return e.vars[name] }
 
 // ProcessEnv is the Env of this process: os.Environ, JSON lines on standard
-// error at LOG_LEVEL (debug, info, warn, error), and the system clock.
-func ProcessEnv(_ context.Context) (*Env, error) {
+// error at LOG_LEVEL (debug, info, warn, error), and the system clock. On Lambda
+// a secret may come as NAME_SECRET_ARN; it is read once, here.
+func ProcessEnv(ctx context.Context) (*Env, error) {
 	level := slog.LevelInfo
 	if raw := os.Getenv("LOG_LEVEL"); raw != "" {
 		if err := level.UnmarshalText([]byte(raw)); err != nil {
@@ -146,5 +150,37 @@ func ProcessEnv(_ context.Context) (*Env, error) {
 		}
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	return NewEnv(os.Environ(), log, time.Now)
+	env, err := NewEnv(os.Environ(), log, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return env, env.readSecrets(ctx)
+}
+
+// readSecrets reads NAME for every NAME_SECRET_ARN.
+func (e *Env) readSecrets(ctx context.Context) error {
+	wanted := map[string]string{}
+	for name, arn := range e.vars {
+		base, ok := strings.CutSuffix(name, "_SECRET_ARN")
+		if !ok || !secretVariables[base] || arn == "" {
+			continue
+		}
+		if e.vars[base] != "" {
+			return fmt.Errorf("%s and %s are both set: keep one", base, name)
+		}
+		wanted[base] = arn
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	client := secretsmanager.New(e.Lookup, e.Now)
+	defer client.Close()
+	values, err := client.Read(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	for name, value := range values {
+		e.vars[name] = value.Reveal()
+	}
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,6 +47,11 @@ func TestMain(m *testing.M) {
 			<-ctx.Done()
 			env.Log.Info("ignores it")
 			select {}
+		})
+	case "secrets":
+		host.Main(func(_ context.Context, env *host.Env) error {
+			env.Log.Info("read", "matches", env.Lookup("DATABASE_URL") == "planted" && env.Lookup("SMTP_URL") == "" && env.Lookup("OTHER") == "")
+			return nil
 		})
 	case "fail":
 		host.Main(func(context.Context, *host.Env) error { return errors.New("one\ntwo") })
@@ -108,6 +115,40 @@ func TestSecretsFromFiles(t *testing.T) {
 		if _, err := host.NewEnv(vars, slog.New(slog.DiscardHandler), time.Now); err == nil || !strings.HasPrefix(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// As a process on Lambda: a secret that is named by its ARN is read before any
+// constructor runs; what is none, or none of ours, is let be.
+func TestSecretsByARN(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 9)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked <- string(body)
+		if strings.Contains(string(body), "closed") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"__type":"AccessDeniedException"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"SecretString":"planted"}`)
+	}))
+	t.Cleanup(server.Close)
+	const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:"
+	platform := []string{"AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=role", "AWS_SECRET_ACCESS_KEY=role"}
+	start := func(vars ...string) (int, string) {
+		t.Helper()
+		child := childtest.Start(t, "secrets", append(platform, vars...)...)
+		return child.Exit(t), child.Output()
+	}
+	if code, out := start("DATABASE_URL_SECRET_ARN="+arn+"url", "SMTP_URL_SECRET_ARN=", "OTHER_SECRET_ARN="+arn+"other"); code != 0 || !strings.Contains(out, `"matches":true`) || len(asked) != 1 {
+		t.Errorf("exit code %d, asked %d times: %s", code, len(asked), out)
+	}
+	if code, out := start("MASTER_KEYS_SECRET_ARN=" + arn + "closed"); code != 1 || out != "MASTER_KEYS_SECRET_ARN: Secrets Manager says AccessDeniedException\n" {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if code, out := start("MASTER_KEYS=k1:x", "MASTER_KEYS_SECRET_ARN="+arn+"keys"); code != 1 || !strings.HasPrefix(out, "MASTER_KEYS and MASTER_KEYS_SECRET_ARN are both set") {
+		t.Errorf("exit code %d: %s", code, out)
 	}
 }
 

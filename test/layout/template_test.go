@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,13 +27,17 @@ var queues = map[string]string{
 	job.Mail:           "MailQueue",
 }
 
+// migrates is the resource that is no function of the system: the one that
+// CloudFormation has migrate the database.
+const migrates = "MigrateFunction"
+
 // deployed returns template.yaml and its functions by their names in the code.
 func deployed(t *testing.T) (template map[string]any, byName map[string]map[string]any) {
 	t.Helper()
 	template = parse(t, "template.yaml")
 	byName = map[string]map[string]any{}
 	for logical, resource := range mapping(template, "Resources") {
-		if text(resource, "Type") != "AWS::Serverless::Function" {
+		if text(resource, "Type") != "AWS::Serverless::Function" || logical == migrates {
 			continue
 		}
 		name := strings.TrimPrefix(text(resource, "Properties", "FunctionName"), "!Sub ${AWS::StackName}-")
@@ -129,8 +134,39 @@ func TestTemplateGlobals(t *testing.T) {
 	if text(all, "Runtime") != "provided.al2023" || text(all, "Handler") != "bootstrap" {
 		t.Errorf("functions run %s on %s, want bootstrap on provided.al2023", text(all, "Handler"), text(all, "Runtime"))
 	}
-	if text(all, "Architectures") != "[arm64]" {
-		t.Errorf("functions are built for %s, want [arm64]", text(all, "Architectures"))
+	if text(all, "Architectures") != "[!Ref Architecture]" || text(template, "Parameters", "Architecture", "Default") != "arm64" {
+		t.Errorf("functions are built for %s, want what the parameter says, arm64 by default", text(all, "Architectures"))
+	}
+}
+
+// TestTemplateMigration wants the schema migrated before any function that uses
+// it comes, and again whenever the code changes that holds the migrations; by a
+// function that alone reads the owner's connection string, and nothing else.
+func TestTemplateMigration(t *testing.T) {
+	t.Parallel()
+	template, byName := deployed(t)
+	for name, resource := range byName {
+		if text(resource, "DependsOn") != "Migration" {
+			t.Errorf("%s does not wait for the migration: DependsOn: Migration", name)
+		}
+	}
+	resource := mapping(template, "Resources", "Migration", "Properties")
+	if text(resource, "ServiceToken") != "!GetAtt "+migrates+".Arn" || text(resource, "Code") != "!Ref "+migrates+".Version" {
+		t.Errorf("the migration is %v: want it done by %s, and again for each version of that", resource, migrates)
+	}
+	function := mapping(template, "Resources", migrates, "Properties")
+	const variable, secret = "DATABASE_MIGRATE_URL_SECRET_ARN", "!Ref DatabaseMigrateUrlSecretArn"
+	if got := mapping(function, "Environment", "Variables"); len(got) != 1 || got[variable] != secret {
+		t.Errorf("%s has the variables %v", migrates, got)
+	}
+	if policies := text(function, "Policies"); policies != "[map[AWSSecretsManagerGetSecretValuePolicy:map[SecretArn:"+secret+"]]]" {
+		t.Errorf("%s may %s", migrates, policies)
+	}
+	if text(function, "AutoPublishAlias") == "" {
+		t.Errorf("%s has no versions", migrates)
+	}
+	if n := strings.Count(read(t, "template.yaml"), secret); n != 2 {
+		t.Errorf("template.yaml refers to the owner's connection string %d times, want twice, in %s", n, migrates)
 	}
 }
 
@@ -208,6 +244,70 @@ func TestTemplateBuckets(t *testing.T) {
 	}
 	if dig(template, "Resources", "DerivedBucket", "Properties", "NotificationConfiguration") != nil {
 		t.Error("the derived bucket has notifications")
+	}
+}
+
+// tooWide finds all actions of a service, and all resources.
+var tooWide = regexp.MustCompile(`[a-z0-9]:\*[ \]]|Resource:(\[)?\*|Action:(\[)?\*`)
+
+// TestTemplatePolicies wants each function to be allowed to read exactly the
+// secrets that its environment names, and to send to queues only where it is
+// told of them.
+func TestTemplatePolicies(t *testing.T) {
+	t.Parallel()
+	_, byName := deployed(t)
+	for name, resource := range byName {
+		var named, allowed []string
+		variables := mapping(resource, "Properties", "Environment", "Variables")
+		for variable, value := range variables {
+			if strings.HasSuffix(variable, "_SECRET_ARN") {
+				named = append(named, fmt.Sprint(value))
+			}
+		}
+		policies, _ := dig(resource, "Properties", "Policies").([]any)
+		sends := false
+		for _, policy := range policies {
+			for kind, of := range policy.(map[string]any) {
+				switch kind {
+				case "AWSSecretsManagerGetSecretValuePolicy":
+					allowed = append(allowed, text(of, "SecretArn"))
+				case "Statement":
+					sends = sends || strings.Contains(fmt.Sprint(of), "Action:[sqs:GetQueueUrl sqs:SendMessage*]")
+					if said := fmt.Sprint(of); tooWide.MatchString(said) {
+						t.Errorf("%s may do %s: name what it does, and with what", name, said)
+					}
+				default:
+					t.Errorf("%s has a policy of a kind that this test does not know: %s", name, kind)
+				}
+			}
+		}
+		slices.Sort(named)
+		slices.Sort(allowed)
+		if !slices.Equal(named, allowed) {
+			t.Errorf("%s is told of the secrets %v and may read %v", name, named, allowed)
+		}
+		if told := variables["QUEUE_DRIVER"] == "sqs"; told != sends {
+			t.Errorf("%s: it may send to a queue: %t; it is told of queues: %t", name, sends, told)
+		}
+	}
+}
+
+// TestTemplateOverwrite wants storage itself to refuse a write that does not say
+// "only if nothing is there", and to let parts of an upload pass, which cannot
+// say it.
+func TestTemplateOverwrite(t *testing.T) {
+	t.Parallel()
+	template, _ := deployed(t)
+	policy := mapping(template, "Resources", "DocumentsBucketPolicy", "Properties")
+	statements, _ := dig(policy, "PolicyDocument", "Statement").([]any)
+	if text(policy, "Bucket") != "!Ref DocumentsBucket" || len(statements) != 1 {
+		t.Fatalf("the documents' bucket has the policy %v", policy)
+	}
+	s := statements[0]
+	if text(s, "Effect") != "Deny" || text(s, "Principal") != "*" || text(s, "Action") != "s3:PutObject" ||
+		text(s, "Resource") != "!Sub arn:${AWS::Partition}:s3:::${DocumentsBucketName}/*" ||
+		text(s, "Condition") != "map[Bool:map[s3:ObjectCreationOperation:true] Null:map[s3:if-none-match:true]]" {
+		t.Errorf("the documents' bucket denies %v", s)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	_ "embed" // the requirements
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -32,14 +34,77 @@ func Ministack(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	return start(ctx, "ministack", "/_ministack/health", func(address, dir string) program {
-		host, port, _ := net.SplitHostPort(address)
-		return program{
-			Args: []string{python, "-c", "from ministack.app import main; main()"},
-			Env: bare("GATEWAY_PORT="+port, "BIND_HOST="+host, "MINISTACK_HOST="+host, "LOG_LEVEL=WARNING",
-				"AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
-				"HOME="+dir, "TMPDIR="+dir, "S3_DATA_DIR="+filepath.Join(dir, "s3"), "DOCKER_HOST=unix:///nonexistent"),
-		}
+		return ministack(python, "", address, dir)
 	})
+}
+
+// AWS starts ministack as an account: it takes templates of SAM, each function
+// has the credentials of its role, and what a policy does not allow is refused.
+// The Server's own keys are the account's root.
+func AWS(ctx context.Context) (*Server, error) {
+	dir, err := venv(ctx, ministackRequirements)
+	if err != nil {
+		return nil, err
+	}
+	python, err := executable(filepath.Join(dir, binFolder()), "python")
+	if err != nil {
+		return nil, err
+	}
+	sam, err := SAM()
+	if err != nil {
+		return nil, err
+	}
+	// The transform of templates is a package of the deployer's; after ministack's
+	// own packages, so that of those that both have its own are taken.
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(sam), "venv", "lib", "python3*", "site-packages"))
+	if err != nil || len(found) != 1 {
+		return nil, fmt.Errorf("%w: the packages beside %s", ErrMissing, sam)
+	}
+	return start(ctx, "ministack", "/_ministack/health", func(address, dir string) program {
+		p := ministack(python, fmt.Sprintf("import sys; sys.path.append(%q); ", found[0]), address, dir)
+		// By this the processes of functions find its services, as on AWS by the
+		// names of AWS.
+		p.Env = append(p.Env, "AUTH=true", "AWS_ENDPOINT_URL=http://"+address)
+		return p
+	})
+}
+
+func ministack(python, before, address, dir string) program {
+	host, port, _ := net.SplitHostPort(address)
+	return program{
+		Args: []string{python, "-c", before + "from ministack.app import main; main()"},
+		Env: bare("GATEWAY_PORT="+port, "BIND_HOST="+host, "MINISTACK_HOST="+host, "LOG_LEVEL=WARNING",
+			"AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
+			"HOME="+dir, "TMPDIR="+dir, "S3_DATA_DIR="+filepath.Join(dir, "s3"), "DOCKER_HOST=unix:///nonexistent"),
+	}
+}
+
+// SAMVersion is the release of AWS's deployer that .ci/tool installs.
+const SAMVersion = "1.170.0"
+
+// SAM is where AWS's deployer is, in the folder of the project's tools. With it
+// comes [RuntimeEmulator]. ErrMissing where it was not installed.
+func SAM() (string, error) {
+	path, err := tool("sam-"+SAMVersion, "sam")
+	if err != nil {
+		return "", errors.Join(err, errors.New("make tools installs it"))
+	}
+	return path, nil
+}
+
+// RuntimeEmulator is AWS's emulator of Lambda's runtime for this machine's
+// processor, which SAM carries along. It runs on Linux.
+func RuntimeEmulator() (string, error) {
+	sam, err := SAM()
+	if err != nil {
+		return "", err
+	}
+	name := map[string]string{"amd64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}[runtime.GOARCH]
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(sam), "venv", "lib", "python3*", "site-packages", "samcli", "local", "rapid", name))
+	if err != nil || len(found) != 1 || runtime.GOOS != "linux" {
+		return "", fmt.Errorf("%w: AWS's runtime emulator, which is for Linux on amd64 and arm64", ErrMissing)
+	}
+	return found[0], nil
 }
 
 // ours is the process's one ministack. It ends with the process.
