@@ -324,14 +324,7 @@ const (
 // the resources that came of the template.
 func (s *stack) measure(t *testing.T) {
 	t.Helper()
-	u, err := url.Parse(s.server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(s.server.AccessKey, s.server.SecretKey, ""), Region: region})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := storage(t, s.server)
 	n, largest := 0, int64(0)
 	for object := range c.ListObjects(t.Context(), deployment, minio.ListObjectsOptions{}) {
 		if object.Err != nil {
@@ -364,6 +357,20 @@ func (s *stack) measure(t *testing.T) {
 	if resources < len(functions.All) || resources > maxResources || references > maxReferences {
 		t.Errorf("%d resources and %d dynamic references; want at most %d and %d", resources, references, maxResources, maxReferences)
 	}
+}
+
+// storage speaks S3 to a server, as its root.
+func storage(t testing.TB, server *servers.Server) *minio.Client {
+	t.Helper()
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(server.AccessKey, server.SecretKey, ""), Region: region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // query calls CloudFormation.

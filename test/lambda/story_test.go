@@ -6,15 +6,26 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/notification"
 
 	"docuvault/db"
 	"docuvault/shared/dbtest"
 	"docuvault/shared/job"
+	"docuvault/shared/testenv"
+	"docuvault/test/servers"
 )
 
 // TestVaultOnLambda is the whole story on the deployed template.
@@ -24,6 +35,102 @@ func TestVaultOnLambda(t *testing.T) {
 	s.measure(t)
 	s.prepare(t)
 	t.Run("its S3", func(t *testing.T) { story(t, s) })
+	t.Run("least privilege", func(t *testing.T) { privileges(t, s) })
+	t.Run("MinIO", func(t *testing.T) {
+		s.onMinIO(t)
+		story(t, s)
+	})
+}
+
+// privileges sees that the account refuses what policies do not allow: otherwise
+// the story would prove nothing about them.
+func privileges(t *testing.T, s *stack) {
+	// A function that is told of a secret which it may not read does not start.
+	const name = stackName + "-wellknown-jwks"
+	var config struct {
+		Environment struct{ Variables map[string]string }
+	}
+	s.call(t, http.MethodGet, "/2015-03-31/functions/"+name+"/configuration", "lambda", nil, &config)
+	before := maps.Clone(config.Environment.Variables)
+	configure := func() {
+		s.call(t, http.MethodPut, "/2015-03-31/functions/"+name+"/configuration", "lambda", map[string]any{"Environment": config.Environment}, nil)
+	}
+	u := &user{s: s}
+	u.call(t, http.MethodGet, "/.well-known/jwks.json", nil).decode(t, http.StatusOK, nil)
+	var secrets struct{ SecretList []struct{ ARN, Name string } }
+	s.call(t, http.MethodPost, "/", "secretsmanager.ListSecrets", map[string]any{}, &secrets)
+	for _, found := range secrets.SecretList {
+		if found.Name == "dv-MasterKeys" {
+			config.Environment.Variables["MASTER_KEYS_SECRET_ARN"] = found.ARN
+		}
+	}
+	configure()
+	if a := u.call(t, http.MethodGet, "/.well-known/jwks.json", nil); a.status < http.StatusInternalServerError {
+		t.Errorf("with a secret that it may not read, the function answers %d %s", a.status, a.body)
+	}
+	config.Environment.Variables = before
+	configure()
+	u.call(t, http.MethodGet, "/.well-known/jwks.json", nil).decode(t, http.StatusOK, nil)
+}
+
+// onMinIO moves the vault's storage to MinIO, which tells of objects by the
+// webhook of the vault.
+func (s *stack) onMinIO(t *testing.T) {
+	t.Helper()
+	// The HTTP API knows itself by its host's name.
+	target, err := url.Parse(s.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told atomic.Int32
+	hook := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(target)
+			p.Out.Host = s.api + ".execute-api." + target.Hostname()
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if r.StatusCode == http.StatusNoContent {
+				told.Add(1)
+			}
+			return nil
+		},
+	})
+	t.Cleanup(hook.Close)
+	minIO, err := servers.MinIO(t.Context(), "", "MINIO_NOTIFY_WEBHOOK_ENABLE_1=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_1="+hook.URL+"/v1/events/storage",
+		"MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_1="+eventToken, "MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_1="+t.TempDir())
+	if errors.Is(err, servers.ErrMissing) {
+		testenv.NotRun(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := minIO.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	c := storage(t, minIO)
+	for _, bucket := range []string{documents, derived} {
+		if err := c.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{Region: region}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all notification.Configuration
+	one := notification.NewConfig(notification.NewArn("minio", "sqs", "", "1", "webhook"))
+	one.AddEvents(notification.ObjectCreatedAll)
+	all.AddQueue(one)
+	if err := c.SetBucketNotification(t.Context(), documents, all); err != nil {
+		t.Fatal(err)
+	}
+	s.configure(t, "S3_BUCKET", map[string]string{"S3_ENDPOINT": minIO.URL, "S3_ACCESS_KEY": minIO.AccessKey, "S3_SECRET_KEY": minIO.SecretKey})
+	// For a while after its start MinIO tells of no object.
+	eventually(t, "MinIO tells of objects", func() bool {
+		key := rand.Text()
+		if _, err := c.PutObject(t.Context(), documents, key, strings.NewReader("x"), 1, minio.PutObjectOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		return told.Load() > 0
+	})
 }
 
 // prepare sees that the deployment has migrated, and tells its functions what is
