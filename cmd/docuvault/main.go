@@ -32,6 +32,8 @@ type commands struct {
 	Push      pushCmd      `cmd:"" help:"Send files and folders to a vault."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Verify    verifyCmd    `cmd:"" help:"Check the invariants of a live vault."`
+	Backup    backupCmd    `cmd:"" help:"Write a vault into a folder."`
+	Restore   restoreCmd   `cmd:"" help:"Make a vault of a backup."`
 	Audit     auditCmd     `cmd:"" help:"Check the audit log."`
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
 	Keys      keysCmd      `cmd:"" help:"Rotate master keys."`

@@ -88,6 +88,7 @@ const (
 	InviteMade       Action = "invite.created"
 	InviteRevoked    Action = "invite.revoked"
 	OrphanRemoved    Action = "storage.orphan_removed"
+	VaultRestored    Action = "vault.restored"
 )
 
 // Entry is one entry of the log.

@@ -104,6 +104,9 @@ type Store struct {
 	close      func()
 }
 
+// Buckets are both.
+func (s *Store) Buckets() []Backend { return []Backend{s.Documents, s.Derived} }
+
 // Signer returns what signs URLs of the documents' bucket for a client that
 // reached us at reached (scheme and host): with [SameOrigin] for that address,
 // else for the configured one.

@@ -127,6 +127,7 @@ export const account: Same<typeof english> = {
     session_refused: 'Anmeldung abgelehnt',
     session_revoked: 'Sitzung beendet',
     storage_orphan_removed: 'Datei ohne Papier entfernt',
+    vault_restored: 'Tresor aus einer Sicherung wiederhergestellt',
     tag_deleted: 'Schlagwort gelöscht',
     tag_merged: 'Schlagwörter vereinigt',
     tag_renamed: 'Schlagwort umbenannt',

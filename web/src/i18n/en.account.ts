@@ -123,6 +123,7 @@ export const account = {
     session_refused: 'Sign-in refused',
     session_revoked: 'Session ended',
     storage_orphan_removed: 'File without a paper removed',
+    vault_restored: 'Vault restored from a backup',
     tag_deleted: 'Tag deleted',
     tag_merged: 'Tags merged',
     tag_renamed: 'Tag renamed',
