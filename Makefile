@@ -34,6 +34,10 @@ test: setup ## Every test, on real servers; TEST=./shared/seal for some
 test-lambda: setup ## Deploy template.yaml with SAM onto an emulator of AWS, and drive a vault of it
 	@bash .ci/tool sam >/dev/null && go run ./test/run ./test/lambda
 
+.PHONY: test-rie
+test-rie: setup ## A function of each kind under AWS's own runtime emulator: what it answers, and how fast
+	@bash .ci/tool sam >/dev/null && go test -count=1 -v -run '^TestRuntimeEmulator$$' ./test/lambda
+
 .PHONY: bench
 bench: setup ## The benchmarks, with their ratios, into bench/results; BENCH="-only begin,whole" for some
 	@CGO_ENABLED=0 go build -o bin/bench ./bench && exec ./bin/bench $(BENCH)

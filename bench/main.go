@@ -40,6 +40,7 @@ var measures = []measure{
 	{"ready", "notification to ready, without analysis", notificationToReady},
 	{"sessions", "refresh and login", sessions},
 	{"find", "list and search, small account against large", listAndSearch},
+	{"cold", "cold start of a function of Lambda, under AWS's runtime emulator", coldLambda},
 	{"pdf", "text of a PDF page, and the worker's cold start", pdfText},
 }
 
