@@ -133,6 +133,7 @@ const de: Words = {
     document_date: 'Datum des Papiers, älteste',
   },
   library: {
+    picture: 'Erste Seite von {name}',
     sort: 'Reihenfolge',
     sortBy: '{column}: {order}',
     columns: 'Spalten',

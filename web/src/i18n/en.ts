@@ -131,6 +131,7 @@ const en = {
     document_date: 'Date on the paper, oldest',
   },
   library: {
+    picture: 'First page of {name}',
     sort: 'Order',
     sortBy: '{column}: {order}',
     columns: 'Columns',

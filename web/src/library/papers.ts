@@ -4,6 +4,7 @@ import { api, ok } from '@/api/client'
 import { asProblem } from '@/api/problem'
 import type { components } from '@/api/schema'
 import { followDeletion } from '@/composables/account'
+import { newer } from './pictures'
 
 export type Paper = components['schemas']['VaultDocument']
 export type Changes = components['schemas']['VaultChanges']
@@ -36,7 +37,9 @@ export const usePapers = defineStore('papers', () => {
   function put(paper: Paper): Paper {
     const have = known.get(paper.id)
     if (have && have.version > paper.version) return have
-    if (have && have.version === paper.version && have.status === paper.status) return have
+    const preview = newer(have?.preview, paper.preview)
+    if (have && have.version === paper.version && have.status === paper.status && have.preview?.url === preview?.url) return have
+    if (preview && preview !== paper.preview) paper = { ...paper, preview }
     known.set(paper.id, paper)
     if (moving.has(paper.status)) onTheirWay.add(paper.id)
     else onTheirWay.delete(paper.id)

@@ -1,0 +1,105 @@
+import { crc32, deflateSync } from 'node:zlib'
+import Axe from './axe'
+import { expect, register, test } from './vault'
+import type { Page } from '@playwright/test'
+
+/** A page with a few lines, as PDF. */
+function pdf(words: string): Buffer {
+  const lines = Array.from({ length: 24 }, (_, i) => `(${i === 0 ? words : 'and some more words in this line, for the look of it'}) Tj T*`).join('\n')
+  const content = `BT /F1 13 Tf 20 TL 60 770 Td\n${lines}\nET`
+  const objects = [
+    '<< /Type /Catalog /Pages 2 0 R >>',
+    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>',
+    `<< /Length ${content.length} >>\nstream\n${content}\nendstream`,
+    '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>',
+  ]
+  let out = '%PDF-1.4\n'
+  const at = objects.map((body, i) => {
+    const offset = out.length
+    out += `${i + 1} 0 obj\n${body}\nendobj\n`
+    return `${String(offset).padStart(10, '0')} 00000 n \n`
+  })
+  return Buffer.from(`${out}xref\n0 6\n0000000000 65535 f \n${at.join('')}trailer << /Size 6 /Root 1 0 R >>\nstartxref\n${out.length}\n%%EOF\n`)
+}
+
+/** A picture of two colours, as PNG. */
+function png(width: number, height: number): Buffer {
+  const chunk = (kind: string, body: Buffer) => {
+    const head = Buffer.alloc(8)
+    head.writeUInt32BE(body.length)
+    head.write(kind, 4)
+    const sum = Buffer.alloc(4)
+    sum.writeUInt32BE(crc32(Buffer.concat([head.subarray(4), body])))
+    return Buffer.concat([head, body, sum])
+  }
+  const size = Buffer.alloc(13)
+  size.writeUInt32BE(width)
+  size.writeUInt32BE(height, 4)
+  size.set([8, 2, 0, 0, 0], 8)
+  const line = (y: number) => Buffer.concat([Buffer.alloc(1), Buffer.alloc(3 * width, y < height / 2 ? Buffer.from([30, 110, 140]) : Buffer.from([210, 160, 60]))])
+  const pixels = Buffer.concat(Array.from({ length: height }, (_, y) => line(y)))
+  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', size), chunk('IDAT', deflateSync(pixels)), chunk('IEND', Buffer.alloc(0))])
+}
+
+async function add(page: Page, ...files: { name: string; mimeType: string; buffer: Buffer }[]) {
+  await page.getByRole('button', { name: 'Add papers' }).click()
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByRole('menuitem', { name: 'Choose files' }).click()
+  await (await chooser).setFiles(files)
+}
+
+/** The natural width of a picture that was loaded; 0 before. */
+const width = (page: Page, name: string) =>
+  page
+    .getByRole('listitem')
+    .filter({ has: page.getByRole('link', { name, exact: true }) })
+    .locator('img')
+    .evaluateAll((all: HTMLImageElement[]) => all.find((each) => each.complete)?.naturalWidth ?? 0)
+
+test('first pages are seen without a reload, in the grid, in the list and in a search', async ({ page }) => {
+  await register(page)
+  await add(
+    page,
+    { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear kiln') },
+    { name: 'photo.png', mimeType: 'image/png', buffer: png(800, 600) },
+    { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('only words') },
+  )
+  await expect.poll(() => width(page, 'letter.pdf'), { timeout: 30_000 }).toBe(226)
+  await expect.poll(() => width(page, 'photo.png'), { timeout: 30_000 }).toBe(320)
+
+  await page.getByRole('button', { name: 'Show as tiles' }).click()
+  await expect(page.getByRole('img', { name: 'First page of letter.pdf' })).toBeVisible()
+  await expect(page.getByRole('img', { name: 'First page of photo.png' })).toBeVisible()
+  await expect(page.getByRole('img', { name: 'First page of note.txt' })).toHaveCount(0)
+  // What is shown has its place before it is there: each card is as tall as the others.
+  const cards = page.getByRole('listitem').filter({ has: page.getByRole('checkbox') })
+  expect(await cards.evaluateAll((all) => all.map((each) => each.getBoundingClientRect().height))).toEqual([250, 250, 250])
+  for (const scheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: scheme })
+    expect(await Axe.violations(page)).toEqual([])
+  }
+  await page.getByRole('button', { name: 'Show as a list' }).click()
+  await expect.poll(() => width(page, 'letter.pdf')).toBe(226)
+
+  await page.getByRole('searchbox').fill('kiln')
+  await expect.poll(() => width(page, 'letter.pdf'), { timeout: 20_000 }).toBe(226)
+})
+
+test('a picture whose address is of no use any more is asked for again', async ({ page }) => {
+  await register(page)
+  // The first answer that tells of a picture has an address that storage refuses.
+  let told = 0
+  await page.route(/\/v1\/documents(\?|\/)/, async (route) => {
+    const answer = await route.fetch()
+    const body = await answer.text()
+    const preview = /"preview":\{"url":"[^"]*/
+    if (route.request().method() === 'GET' && told === 0 && preview.test(body)) {
+      told++
+      await route.fulfill({ response: answer, body: body.replace(/X-Amz-Signature=[0-9a-f]{8}/, 'X-Amz-Signature=00000000') })
+    } else await route.fulfill({ response: answer, body })
+  })
+  await add(page, { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear potter') })
+  await expect.poll(() => width(page, 'letter.pdf'), { timeout: 30_000 }).toBe(226)
+  expect(told).toBe(1)
+})
