@@ -28,6 +28,8 @@ export default defineConfig({
       ...(chromium && { executablePath: chromium }),
       args: [
         ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        // A name for this machine that is not its own.
+        '--host-resolver-rules=MAP vault.test 127.0.0.1',
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',

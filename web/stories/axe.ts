@@ -21,4 +21,15 @@ export default {
     )) as { violations: Result[] }
     return results.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}: ${n.failureSummary?.slice(0, 300)}`))
   },
+
+  /** The same in light and in dark; nothing may be on its way from one to the other. */
+  async inBoth(page: Page): Promise<string[]> {
+    const found: string[] = []
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      for (const each of await this.violations(page)) found.push(`${colorScheme}: ${each}`)
+    }
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+    return found
+  },
 }

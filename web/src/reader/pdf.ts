@@ -25,8 +25,17 @@ export function openPdf(data: ArrayBuffer): Promise<PDFDocumentProxy> {
   }).promise
 }
 
-/** Draws a page at a width in CSS pixels, with its text over it to search and copy. */
-export async function drawPage(page: PDFPageProxy, canvas: HTMLCanvasElement, layer: HTMLElement, width: number) {
+/** The pieces of text that a page draws. */
+export async function piecesOf(page: PDFPageProxy): Promise<string[]> {
+  const { items } = await page.getTextContent()
+  return items.flatMap((item) => ('str' in item ? [item.str] : []))
+}
+
+/**
+ * Draws a page at a width in CSS pixels, with its text over it to search and
+ * copy. The answer has an element for each piece of piecesOf.
+ */
+export async function drawPage(page: PDFPageProxy, canvas: HTMLCanvasElement, layer: HTMLElement, width: number): Promise<HTMLElement[]> {
   const natural = page.getViewport({ scale: 1 })
   const scale = width / natural.width
   const sharp = Math.min(window.devicePixelRatio || 1, 2)
@@ -39,4 +48,5 @@ export async function drawPage(page: PDFPageProxy, canvas: HTMLCanvasElement, la
   layer.style.setProperty('--scale-factor', String(scale))
   const text = new TextLayer({ textContentSource: page.streamTextContent(), container: layer, viewport: page.getViewport({ scale }) })
   await text.render()
+  return text.textDivs
 }
