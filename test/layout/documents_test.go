@@ -19,7 +19,7 @@ var (
 	// A link of Markdown: [text](target).
 	link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	// A path in code quotes: `shared/seal/seal.go`, `functions/uploads/begin`.
-	quotedPath = regexp.MustCompile("`((?:shared|functions|db|cmd|test|docs|localstack|\\.ci)/[A-Za-z0-9_./-]+)`")
+	quotedPath = regexp.MustCompile("`((?:shared|functions|db|cmd|test|docs|deploy|localstack|\\.ci)/[A-Za-z0-9_./-]+)`")
 	// A file of the root in code quotes.
 	quotedFile = regexp.MustCompile("`([A-Za-z.][A-Za-z0-9_.-]*\\.(?:md|ya?ml|go|mod|sum|sql|sh))`")
 	// A test in code quotes.
@@ -131,6 +131,7 @@ var decisions = []string{
 	"MinIO's healthcheck", "Settings", "Tests", "StorageBackend and factory", "Object key in code", "AI settings per user",
 	"Any pooler", "https without a proxy", "Previews", "WebP by libwebp in WebAssembly", "URLs of previews",
 	"Images", "A backup is logical",
+	"A cluster",
 }
 
 // TestDecisions wants a row for each decision, with a file that realises it and
