@@ -74,6 +74,10 @@ build: setup web ## bin/docuvault, with the web page in it
 web: ## The web page into web/dist, where it is not as its sources are
 	@sh .ci/web build
 
+.PHONY: release
+release: setup ## Binaries for every target into dist, built twice and compared, with sums and a bill of materials; VERSION=v1.2.3
+	@go run ./test/release
+
 .PHONY: clean
 clean: ## Delete what was built; a vault's data lies elsewhere and stays
 	rm -rf bin dist web/dist web/node_modules

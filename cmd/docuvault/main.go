@@ -150,11 +150,17 @@ func report(ctx context.Context, err error, s streams) int {
 	return code
 }
 
-// version is what the build recorded: a release's tag, or the commit.
+// release is the version of a release, which its build sets.
+var release string
+
+// version is what the build recorded: a release's version, or the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "docuvault (unknown version)"
+	}
+	if release != "" {
+		return "docuvault " + release + " " + info.GoVersion
 	}
 	v := "docuvault " + info.Main.Version
 	for _, setting := range info.Settings {

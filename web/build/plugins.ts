@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
@@ -35,6 +35,47 @@ export function compressed(): Plugin {
         if (gzip.length < plain.length) writeFileSync(`${path}.gz`, gzip)
       }
     },
+  }
+}
+
+/**
+ * Writes .vite/packages.json: which packages the page is made of, as the lock file
+ * names them. All of them are there for development by package.json, so that it
+ * cannot tell. For the bill of materials of a release.
+ */
+export function packages(): { page: () => Plugin; worker: () => Plugin } {
+  const found = new Set<string>()
+  const collect = (ids: Iterable<string>) => {
+    for (const id of ids) {
+      const path = /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/?]+/.exec(id.replaceAll('\\', '/'))?.[0]
+      if (path) found.add(path)
+    }
+  }
+  let out = ''
+  return {
+    // Workers are bundled while the page is, each by itself.
+    worker: () => ({
+      name: 'docuvault-packages-of-workers',
+      generateBundle() {
+        collect(this.getModuleIds())
+      },
+    }),
+    page: () => ({
+      name: 'docuvault-packages',
+      apply: 'build',
+      configResolved(config) {
+        out = config.build.outDir
+      },
+      generateBundle() {
+        collect(this.getModuleIds())
+        collect(this.getWatchFiles()) // what style sheets import
+      },
+      writeBundle() {
+        const dir = join(out, '.vite')
+        mkdirSync(dir, { recursive: true })
+        writeFileSync(join(dir, 'packages.json'), `${JSON.stringify([...found].sort(), null, 2)}\n`)
+      },
+    }),
   }
 }
 
