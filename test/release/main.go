@@ -119,15 +119,20 @@ func run(ctx context.Context, out, only string) error {
 type release struct {
 	version string
 	at      time.Time // of the commit
+	commit  string
 }
 
 // describe asks git. SOURCE_DATE_EPOCH and VERSION win.
 func describe(ctx context.Context) (release, error) {
-	version, err := output(ctx, "git", "describe", "--tags", "--always", "--abbrev=12")
+	commit, err := output(ctx, "git", "rev-parse", "HEAD")
 	if err != nil {
 		return release{}, fmt.Errorf("a release is built from a commit: %w", err)
 	}
-	seconds, err := output(ctx, "git", "log", "-1", "--format=%ct")
+	version, err := output(ctx, "git", "describe", "--tags", "--always", "--abbrev=12", commit)
+	if err != nil {
+		return release{}, err
+	}
+	seconds, err := output(ctx, "git", "log", "-1", "--format=%ct", commit)
 	if err != nil {
 		return release{}, err
 	}
@@ -147,7 +152,7 @@ func describe(ctx context.Context) (release, error) {
 	if changed, err := output(ctx, "git", "status", "--porcelain"); err == nil && changed != "" {
 		fmt.Fprintln(os.Stderr, "There are changes that are not committed: they are not in this release.")
 	}
-	return release{version, time.Unix(n, 0).UTC()}, nil
+	return release{version, time.Unix(n, 0).UTC(), commit}, nil
 }
 
 // checkout puts the commit's files into a folder.
@@ -156,7 +161,7 @@ func (r release) checkout(ctx context.Context, dir string) error {
 		return err
 	}
 	archive := filepath.Join(filepath.Dir(dir), filepath.Base(dir)+".tar")
-	if err := command(ctx, "", nil, "git", "archive", "--format=tar", "-o", archive, "HEAD").Run(); err != nil {
+	if err := command(ctx, "", nil, "git", "archive", "--format=tar", "-o", archive, r.commit).Run(); err != nil {
 		return fmt.Errorf("take the commit: %w", err)
 	}
 	if err := command(ctx, dir, nil, "tar", "-xf", archive).Run(); err != nil {
@@ -165,7 +170,7 @@ func (r release) checkout(ctx context.Context, dir string) error {
 	return os.Remove(archive)
 }
 
-// Flags are how a release is built: nothing of the folder, the machine, the user
+// flags are how a release is built: nothing of the folder, the machine, the user
 // or the time goes into the binary.
 func (r release) flags() []string {
 	return []string{"build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags", "web", "-ldflags", "-s -w -buildid= -X main.release=" + r.version}

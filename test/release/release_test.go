@@ -117,7 +117,7 @@ func TestBillOfMaterials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := release{"v1.2.3", time.Unix(1_800_000_000, 0).UTC()}
+	r := release{version: "v1.2.3", at: time.Unix(1_800_000_000, 0).UTC()}
 	if err := r.bill(path, self, page); err != nil {
 		t.Fatal(err)
 	}
