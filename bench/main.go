@@ -41,7 +41,7 @@ var measures = []measure{
 	{"sessions", "refresh and login", sessions},
 	{"find", "list and search, small account against large", listAndSearch},
 	{"cold", "cold start of a function of Lambda, under AWS's runtime emulator", coldLambda},
-	{"pdf", "text of a PDF page, and the worker's cold start", pdfText},
+	{"pdf", "text and preview of a PDF page, and the worker's cold start", pdfText},
 }
 
 func main() {

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"docuvault/shared/extract"
+	"docuvault/shared/picture"
 	papers "docuvault/test/sample"
 	"docuvault/test/throwaway"
 )
@@ -85,9 +89,53 @@ func pageText(ctx context.Context, b *bench) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Figure{
+	drawn, err := previews(ctx, b, extractor, papers.PDF("bench", strings.TrimSuffix(strings.Repeat(line+"\n", 50), "\n")))
+	if err != nil {
+		return nil, err
+	}
+	return append([]Figure{
 		{Name: "text of a PDF page", Value: (long.at(50) - short.at(50)) / (pages - 1), Unit: "ms", Note: "50 lines; from documents of 40 pages and of one"},
 		{Name: "text of a PDF with one line", Value: short.at(50), Unit: "ms", Note: "a sandbox of its own included"},
+	}, drawn...), nil
+}
+
+// previews draws a page and scales a photograph, and encodes both sizes of each.
+func previews(ctx context.Context, b *bench, extractor *extract.Extractor, page []byte) ([]Figure, error) {
+	studio, err := picture.New(extractor.Compilation())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = studio.Close() }()
+	var photo bytes.Buffer
+	pixels := image.NewYCbCr(image.Rect(0, 0, 4000, 3000), image.YCbCrSubsampleRatio420)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range pixels.Y {
+		pixels.Y[i] = uint8(i/4000/12) + uint8(random.IntN(8))
+	}
+	if err := jpeg.Encode(&photo, pixels, nil); err != nil {
+		return nil, err
+	}
+	n := pick(b, 20, 1)
+	ofPage, err := times(ctx, 1, n, nil, func(ctx context.Context, _, _ int) error {
+		m, err := extractor.FirstPage(ctx, bytes.NewReader(page), int64(len(page)), picture.Large, time.Minute)
+		if err == nil {
+			_, _, err = studio.OfPage(ctx, m)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	ofPhoto, err := times(ctx, 1, n, nil, func(ctx context.Context, _, _ int) error {
+		_, _, err := studio.OfImage(ctx, bytes.NewReader(photo.Bytes()), int64(photo.Len()), "image/jpeg")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []Figure{
+		{Name: "preview of a PDF page", Value: ofPage.at(50), Unit: "ms", Note: "drawn, and encoded in both sizes"},
+		{Name: "preview of a photograph", Value: ofPhoto.at(50), Unit: "ms", Note: "JPEG of 12 megapixels; both sizes"},
 	}, nil
 }
 

@@ -286,6 +286,22 @@ func TestTwoWorkersMakeOnePreview(t *testing.T) {
 	if n := len(derived(t, w)); n != 2 || attempts(t, w, d.ID) != 1 {
 		t.Errorf("%d objects, %d attempts", n, attempts(t, w, d.ID))
 	}
+	// Nor do several that find it read, and without a preview.
+	for _, key := range derived(t, w) {
+		if err := w.Store.Derived.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.DB.Exec(t, `DELETE FROM previews`)
+	w.DB.Exec(t, `DELETE FROM objects`)
+	vaulttest.AtOnce(6, func(int) {
+		if err := w.Deliver(t, "analyze", u.Job(d.ID)); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := len(derived(t, w)); n != 2 || attempts(t, w, d.ID) != 1 {
+		t.Errorf("later: %d objects, %d attempts", n, attempts(t, w, d.ID))
+	}
 	// A new analysis makes none again.
 	u.Call(t, http.MethodPost, of(d.ID)+"/reprocess", nil).JSON(t, http.StatusAccepted, nil)
 	if err := w.Deliver(t, "analyze", u.Job(d.ID)); err != nil {

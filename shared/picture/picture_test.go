@@ -349,16 +349,17 @@ func TestBombs(t *testing.T) {
 		kind    string
 		content []byte
 	}{
-		"PNG":              {"image/png", bare(30000, 30000, 8, 6, 0)},
-		"PNG, a long line": {"image/png", bare(70000, 1, 8, 6, 0)},
-		"PNG of 16 bits":   {"image/png", bare(6000, 5000, 16, 6, 0)},
-		"PNG, in passes":   {"image/png", bare(6000, 5000, 8, 6, 1)},
-		"JPEG":             {"image/jpeg", frame(0xc0, 65000, 65000, 0x22, 0x11, 0x11)},
-		"progressive JPEG": {"image/jpeg", frame(0xc2, 7000, 6000, 0x11, 0x11, 0x11)},
-		"WebP":             {"image/webp", riff(wide)},
-		"WebP, canvas":     {"image/webp", riff(vp8x(0x10, 1<<14, 1<<14), still)},
-		"WebP, hidden":     {"image/webp", riff(vp8x(0, 20, 20), wide)},
-		"GIF":              {"image/gif", []byte("GIF89a\xff\xff\xff\xff\x00\x00\x00")},
+		"PNG":               {"image/png", bare(30000, 30000, 8, 6, 0)},
+		"PNG, a long line":  {"image/png", bare(70000, 1, 8, 6, 0)},
+		"PNG of 16 bits":    {"image/png", bare(6000, 5000, 16, 6, 0)},
+		"PNG of one colour": {"image/png", bare(9000, 9000, 8, 0, 0)},
+		"PNG, in passes":    {"image/png", bare(6000, 5000, 8, 6, 1)},
+		"JPEG":              {"image/jpeg", frame(0xc0, 65000, 65000, 0x22, 0x11, 0x11)},
+		"progressive JPEG":  {"image/jpeg", frame(0xc2, 7000, 6000, 0x11, 0x11, 0x11)},
+		"WebP":              {"image/webp", riff(wide)},
+		"WebP, canvas":      {"image/webp", riff(vp8x(0x10, 1<<14, 1<<14), still)},
+		"WebP, hidden":      {"image/webp", riff(vp8x(0, 20, 20), wide)},
+		"GIF":               {"image/gif", []byte("GIF89a\xff\xff\xff\xff\x00\x00\x00")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
