@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Page } from '@playwright/test'
 import { expect, expectNothingLeft, newAccount, register, signIn, test, tokenOf } from './vault'
 
 /** The code of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 seconds). */
@@ -77,6 +78,32 @@ test('asks for the second factor when the account has one', async ({ page }) => 
   await expectNothingLeft(page, account.password)
 })
 
+test('the second factor is switched on, its codes renewed, and it is switched off, on the page', async ({ page }) => {
+  const account = await register(page)
+  await page.goto('/settings/security')
+  await page.getByRole('button', { name: 'Switch it on' }).click()
+  const secret = await page.locator('code').innerText()
+  await expect(page.getByRole('img', { name: 'QR code' })).toBeVisible()
+  await page.getByLabel('Code', { exact: true }).fill('000000')
+  await page.getByRole('button', { name: 'Switch it on' }).click()
+  await expect(page.getByRole('alert')).toBeVisible()
+  await page.getByLabel('Code', { exact: true }).fill(totp(secret))
+  await page.getByRole('button', { name: 'Switch it on' }).click()
+  const codes = page.getByRole('status').getByRole('listitem')
+  await expect(codes.first()).toBeVisible()
+  const before = await codes.allInnerTexts()
+  expect(before.length).toBeGreaterThan(7)
+  await page.getByRole('button', { name: 'New recovery codes' }).click()
+  await expect(codes.first()).not.toHaveText(before[0] ?? '')
+  expect((await codes.allInnerTexts()).filter((code) => before.includes(code))).toEqual([])
+  await page.getByRole('button', { name: 'Switch the second factor off' }).click()
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Switch the second factor off' }).click()
+  await expect(page.getByText('Off. With it')).toBeVisible()
+  // What was shown once is gone with the view.
+  await page.getByRole('link', { name: 'Devices' }).click()
+  await expectNothingLeft(page, account.password, secret, ...before)
+})
+
 test('a revoked session ends at the sign-in, with a sentence, and goes on where it was', async ({ page }) => {
   const account = await register(page)
   await page.goto('/trash')
@@ -109,6 +136,33 @@ test('tabs share a session, and a sign-out ends all', async ({ context }) => {
   await first.getByRole('button', { name: account.email }).click()
   await first.getByRole('menuitem', { name: 'Sign out' }).click()
   for (const page of [first, ...more]) await expect(page).toHaveURL(/login/)
+})
+
+test('tabs of a laptop that slept go on, and one of them refreshes', async ({ context }) => {
+  const account = newAccount()
+  const pages: Page[] = []
+  while (pages.length < 4) {
+    const page = await context.newPage()
+    await page.clock.install()
+    if (pages.length === 0) await register(page, account)
+    else await page.goto('/library')
+    await expect(page.getByRole('button', { name: account.email })).toBeVisible()
+    pages.push(page)
+  }
+  let refreshes = 0
+  const refused: number[] = []
+  context.on('response', (response) => {
+    if (response.url().endsWith('/v1/auth/refresh')) refreshes++
+    if (response.status() === 401) refused.push(response.status())
+  })
+  // An hour later no tab's token is good any more, and all of them want one at once.
+  for (const page of pages) await page.clock.setSystemTime(Date.now() + 3600_000)
+  await Promise.all(pages.map((page) => page.getByRole('link', { name: 'Trash' }).click()))
+  for (const page of pages) await expect(page.getByText('The trash is empty.')).toBeVisible()
+  expect(refreshes).toBeGreaterThan(0)
+  // One; on a machine that is busy a tab may hear of it too late, which the vault forgives.
+  expect(refreshes).toBeLessThan(pages.length)
+  expect(refused).toEqual([])
 })
 
 test('a vault that does not answer is waited for', async ({ page, watch }) => {

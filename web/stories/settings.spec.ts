@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import AxeBuilder from './axe'
-import { add, expect, register, row, test } from './vault'
+import { add, expect, register, row, test, tokenOf } from './vault'
 
 const part = (name: string) => `/settings/${name}`
 
@@ -93,4 +94,20 @@ test('tags are renamed, merged and deleted, and their papers follow', async ({ p
     await row(page, name).getByRole('link').click()
     await expect(page.getByLabel('Tags')).toHaveValue('tax')
   }
+})
+
+test('the own log is saved whole, as the vault tells it', async ({ page }) => {
+  const account = await register(page)
+  await page.goto(part('activity'))
+  await expect(page.getByRole('list', { name: 'Everything that was done' })).toContainText('Account made')
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save all of it' }).click()
+  const file = await saved
+  expect(file.suggestedFilename()).toMatch(/^docuvault-log-\d{4}-\d\d-\d\d\.jsonl$/)
+  const lines = readFileSync(await file.path(), 'utf8').trimEnd().split('\n')
+  const items = lines.flatMap((line) => (JSON.parse(line) as { items: { id: number; action: string; metadata: string }[] }).items)
+  expect(items.map((item) => item.action)).toContain('account.registered')
+  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const told = (await (await page.request.get('/v1/me/audit/export', { headers })).json()) as { items: { id: number }[] }
+  expect(items.map((item) => item.id)).toEqual(told.items.slice(0, items.length).map((item) => item.id))
 })
