@@ -74,9 +74,9 @@ export const useSession = defineStore('session', () => {
     leave(reason)
   }
 
-  async function renew(): Promise<string> {
+  async function renew(refused?: string): Promise<string> {
     try {
-      const next = await tabs.renew()
+      const next = await tabs.renew(refused)
       adopt(next)
       return next.token
     } catch (thrown) {
@@ -96,7 +96,7 @@ export const useSession = defineStore('session', () => {
   async function tokenInsteadOf(refused: string): Promise<string> {
     if (pass.value && pass.value.token !== refused) return pass.value.token
     pass.value = pass.value && { ...pass.value, until: 0 }
-    return renew()
+    return renew(refused)
   }
 
   let starting: Promise<void> | undefined

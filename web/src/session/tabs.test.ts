@@ -56,6 +56,19 @@ describe('tabs', () => {
     expect(refresh).toHaveBeenCalledTimes(1)
   })
 
+  it('does not take from another tab the very token that was refused', async () => {
+    const air = new Air()
+    const refresh = vi.fn(async () => pass('new'))
+    const [mine, other] = [tab(air, 'a', refresh), tab(air, 'b', refresh)]
+    mine.state.pass = undefined
+    other.state.pass = pass('refused')
+    const answer = mine.tabs.renew('refused')
+    await vi.runAllTimersAsync()
+    expect((await answer).token).toBe('new')
+    expect(mine.state.pass).toBeUndefined()
+    expect(other.state.pass?.token).toBe('new')
+  })
+
   it('takes the token of a tab that has a fresh one, without a request', async () => {
     const air = new Air()
     const old = tab(air, 'a', () => Promise.reject(new Error('not asked')))

@@ -48,8 +48,8 @@ export interface TabsOptions<User> {
 }
 
 export interface Tabs<User> {
-  /** A fresh pass, from another tab or the API; callers share one flight. */
-  renew: () => Promise<Pass<User>>
+  /** A fresh pass, from another tab or the API, and not the one that was refused; callers share one flight. */
+  renew: (refused?: string) => Promise<Pass<User>>
   share: (pass: Pass<User>) => void
   end: (reason: string) => void
 }
@@ -59,6 +59,7 @@ export function connectTabs<User>(options: TabsOptions<User>): Tabs<User> {
   const name = options.name ?? Array.from(crypto.getRandomValues(new Uint32Array(3)), (n) => n.toString(36)).join('')
   let flight: Promise<Pass<User>> | undefined
   let stage: 'idle' | 'asking' | 'waiting' | 'going' = 'idle'
+  let unwanted: string | undefined
   let heard: ((message: Message<User>) => void) | undefined
 
   const post = (message: Message<User>) => channel?.postMessage(message)
@@ -74,6 +75,8 @@ export function connectTabs<User>(options: TabsOptions<User>): Tabs<User> {
         break
       }
       case 'pass':
+        // A tab that nothing was refused to yet may give what was refused here.
+        if (message.pass.token === unwanted) return
         onPass(message.pass)
         break
       case 'ended':
@@ -136,7 +139,10 @@ export function connectTabs<User>(options: TabsOptions<User>): Tabs<User> {
   }
 
   return {
-    renew: () => (flight ??= go()),
+    renew: (refused) => {
+      if (refused !== undefined) unwanted = refused
+      return (flight ??= go())
+    },
     share: (pass) => post({ type: 'pass', from: name, pass }),
     end: (reason) => post({ type: 'ended', from: name, reason }),
   }
