@@ -30,6 +30,10 @@ demo: setup ## A throwaway vault that takes FILES="a.pdf dir/" (default: example
 test: setup ## Every test, on real servers; TEST=./shared/seal for some
 	@flag=$$(sh .ci/race-flag) && go run ./test/run $$flag $(TEST)
 
+.PHONY: lambda
+lambda: setup ## Build every function of template.yaml for AWS Lambda, with SAM
+	@sam=$$(bash .ci/tool sam) && CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc '-ldflags=-s -w'" "$$sam" build --parallel
+
 .PHONY: test-lambda
 test-lambda: setup ## Deploy template.yaml with SAM onto an emulator of AWS, and drive a vault of it
 	@bash .ci/tool sam >/dev/null && go run ./test/run ./test/lambda

@@ -1,4 +1,5 @@
--- Run once per database by a superuser, before the first migration. Running it
+-- Run once per database by a superuser, or by a role that owns the database and
+-- may make roles (RDS has no superuser), before the first migration. Running it
 -- again changes nothing. It makes the two roles and the extensions, and nothing
 -- that a migration could make. Passwords are set apart, so that this file can
 -- be read by anyone.
@@ -12,6 +13,10 @@ BEGIN
   -- What every function and worker is: DML only, under row-level security.
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'docuvault_app') THEN
     CREATE ROLE docuvault_app LOGIN NOINHERIT NOBYPASSRLS;
+  END IF;
+  -- Who is no superuser gives things only to a role that it is a member of.
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    EXECUTE format('GRANT docuvault_migrate TO %I', current_user);
   END IF;
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO docuvault_app', current_database());

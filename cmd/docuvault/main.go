@@ -30,6 +30,7 @@ const (
 type commands struct {
 	Serve     serveCmd     `cmd:"" help:"Run the whole vault in one process."`
 	Push      pushCmd      `cmd:"" help:"Send files and folders to a vault."`
+	Bootstrap bootstrapCmd `cmd:"" help:"Prepare a database's roles, make the vault's keys, and print what to store."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Verify    verifyCmd    `cmd:"" help:"Check the invariants of a live vault."`
 	Backup    backupCmd    `cmd:"" help:"Write a vault into a folder."`

@@ -70,6 +70,7 @@ func values(t *testing.T) map[string]string {
 		"S3_REGION":           "eu-central-1",
 		"SQS_QUEUE_PREFIX":    "docuvault-",
 		"REGISTRATION":        "invite",
+		"TRUSTED_PROXIES":     "", // the parameter's default
 	}
 }
 
