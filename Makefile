@@ -72,6 +72,7 @@ tools: setup ## Install the linter, the vulnerability checker, MinIO, Mailpit, P
 	@bash .ci/tool pebble
 	@bash .ci/tool pebble-challtestsrv
 	@bash .ci/tool sam
+	@bash .ci/tool aws
 
 .PHONY: build
 build: setup web ## bin/docuvault, with the web page in it

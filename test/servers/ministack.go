@@ -92,6 +92,19 @@ func SAM() (string, error) {
 	return path, nil
 }
 
+// CLIVersion is the release of AWS's command line that .ci/tool installs.
+const CLIVersion = "1.46.3"
+
+// CLI is where AWS's command line is, in the folder of the project's tools.
+// ErrMissing where it was not installed.
+func CLI() (string, error) {
+	path, err := tool("aws-"+CLIVersion, "aws")
+	if err != nil {
+		return "", errors.Join(err, errors.New("make tools installs it"))
+	}
+	return path, nil
+}
+
 // RuntimeEmulator is AWS's emulator of Lambda's runtime for this machine's
 // processor, which SAM carries along. It runs on Linux.
 func RuntimeEmulator() (string, error) {

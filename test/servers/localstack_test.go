@@ -1,0 +1,106 @@
+package servers_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"docuvault/shared/job"
+	"docuvault/shared/queue"
+	"docuvault/shared/secret"
+	"docuvault/shared/testenv"
+	"docuvault/shared/vaulttest"
+	"docuvault/test/servers"
+)
+
+// readyScript runs LocalStack's script with the real command line of AWS under
+// the name that LocalStack gives it.
+func readyScript(t *testing.T, s *servers.Server, vars map[string]string) {
+	t.Helper()
+	cli, err := servers.CLI()
+	if errors.Is(err, servers.ErrMissing) {
+		testenv.NotRun(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	awslocal := fmt.Sprintf("#!/bin/sh\nexec %q --endpoint-url %q --region us-east-1 \"$@\"\n", cli, s.URL)
+	if err := os.WriteFile(filepath.Join(dir, "awslocal"), []byte(awslocal), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "../../localstack/init/ready.d/10-docuvault.sh")
+	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "AWS_ACCESS_KEY_ID=" + s.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s.SecretKey}
+	for name, value := range vars {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// LocalStack's script makes what a vault needs, and running it again changes
+// nothing, also while the queues hold messages.
+func TestLocalStackScript(t *testing.T) {
+	t.Parallel()
+	s := servers.SQS(t)
+	name := "l" + strings.ToLower(rand.Text())
+	vars := map[string]string{
+		"QUEUE_DRIVER": "sqs", "SQS_ENDPOINT": s.URL, "SQS_QUEUE_PREFIX": name + "-",
+		"AWS_ACCESS_KEY_ID": s.AccessKey, "AWS_SECRET_ACCESS_KEY": s.SecretKey,
+		"S3_ENDPOINT": s.URL, "S3_ACCESS_KEY": s.AccessKey, "S3_SECRET_KEY": s.SecretKey,
+		"S3_BUCKET": name + "-documents", "S3_DERIVED_BUCKET": name + "-derived",
+	}
+	readyScript(t, s, vars)
+	q, err := queue.NewSQS(queue.SQSConfig{Endpoint: s.URL, Prefix: name + "-", AccessKey: s.AccessKey, SecretKey: secret.New(s.SecretKey)}, queue.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, queue := range queues() {
+		if _, err := q.Dead(t.Context(), queue, 1); err != nil {
+			t.Errorf("the script makes no dead letters of %s: %v", queue, err)
+		}
+	}
+	attributes := func() (all []string) {
+		cli, _ := servers.CLI()
+		for _, queue := range queues() {
+			cmd := exec.CommandContext(t.Context(), cli, "--endpoint-url", s.URL, "--region", "us-east-1", "sqs", "get-queue-attributes",
+				"--queue-url", s.URL+"/000000000000/"+name+"-"+queue, "--attribute-names", "VisibilityTimeout", "RedrivePolicy")
+			cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.AccessKey, "AWS_SECRET_ACCESS_KEY="+s.SecretKey)
+			out, err := cmd.Output()
+			var answer struct{ Attributes map[string]string }
+			if err != nil || json.Unmarshal(out, &answer) != nil || !strings.Contains(answer.Attributes["RedrivePolicy"], name+"-"+queue+"-dead") {
+				t.Fatalf("the attributes of %s: %s, %v", queue, out, err)
+			}
+			all = append(all, fmt.Sprint(answer.Attributes))
+		}
+		return all
+	}
+	before := attributes()
+	readyScript(t, s, vars)
+	if after := attributes(); !slices.Equal(before, after) {
+		t.Errorf("running it again makes of\n%q\n%q", before, after)
+	}
+
+	// A vault lives on it.
+	w := vaulttest.New(t, vars)
+	w.Work(t)
+	anna := w.User(t)
+	content := vaulttest.Unique(t, 300)
+	b := anna.Begin(t, "note.bin", "application/octet-stream", content)
+	if status := b.Put(t, content); status != http.StatusOK {
+		t.Fatalf("storage answered %d", status)
+	}
+	eventually(t, "the document is ready", func() bool { return w.Status(t, b.Document.ID) == "ready" })
+	if dead, err := q.Dead(t.Context(), job.UploadComplete, 9); err != nil || len(dead) != 0 {
+		t.Errorf("%d dead letters, %v", len(dead), err)
+	}
+}
