@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"docuvault/shared/search"
 )
 
 var (
@@ -45,6 +47,28 @@ func TestThePageHasWordsForWhatHappened(t *testing.T) {
 					t.Errorf("%s has no words for %s.%s", file, section, key)
 				}
 			}
+		}
+	}
+}
+
+// TestThePageHasWordsForWrongQueries: in each language, for each reason.
+func TestThePageHasWordsForWrongQueries(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de"} {
+		file := fmt.Sprintf("web/src/i18n/%s.ts", language)
+		for section, want := range map[string][]string{"searchWrong": search.Reasons(), "searchFilters": search.FilterNames()} {
+			_, rest, _ := strings.Cut(read(t, file), "\n  "+section+": {\n")
+			rest, _, _ = strings.Cut(rest, "\n  },\n")
+			for _, key := range want {
+				if !strings.Contains("\n"+rest, "\n    "+key+": '") {
+					t.Errorf("%s has no words for %s.%s", file, section, key)
+				}
+			}
+		}
+	}
+	for _, name := range search.FilterNames() {
+		if !strings.Contains(read(t, "web/src/composables/query.ts"), "'"+name+"'") {
+			t.Errorf("the page does not know the filter %s:", name)
 		}
 	}
 }

@@ -6,18 +6,22 @@ import { useSearch } from './search'
 
 vi.mock('@/api/client', async (original) => ({ ...(await original<object>()), api: { POST: vi.fn() } }))
 
-type Answer = (q: string) => void
-const asked: { q: string; answer: Answer }[] = []
+type Answer = (rank: string | null, cursor?: string) => void
+const asked: { q: string; cursor?: string; answer: Answer; refuse: () => void }[] = []
 
 beforeEach(() => {
   vi.useFakeTimers()
   setActivePinia(createPinia())
   asked.length = 0
-  vi.mocked(api.POST).mockImplementation(((_path: string, init: { body: { q: string } }) =>
+  vi.mocked(api.POST).mockImplementation(((_path: string, init: { body: { q: string; cursor?: string } }) =>
     new Promise((resolve) => {
-      const answer = (rank: string) =>
-        resolve({ data: { items: [{ rank }] }, response: { ok: true } } as never)
-      asked.push({ q: init.body.q, answer })
+      const answer: Answer = (rank, cursor) =>
+        resolve({ data: { items: rank === null ? [] : [{ rank }], next_cursor: cursor }, response: { ok: true } } as never)
+      const refuse = () => {
+        const error = { code: 'query_invalid', status: 422, reason: 'date', position: 5, length: 1 }
+        resolve({ error, response: new Response(null, { status: 422 }) } as never)
+      }
+      asked.push({ ...init.body, answer, refuse })
     })) as never)
 })
 afterEach(() => {
@@ -62,3 +66,46 @@ it('forgets the results when the field is emptied', async () => {
   expect(search.results).toEqual([])
   expect(search.answered).toBe('')
 })
+
+it('does not say what is wrong while somebody types, and keeps the results', async () => {
+  const search = useSearch()
+  await type('rent')
+  await vi.advanceTimersByTimeAsync(200)
+  asked[0]?.answer('x')
+  await type('rent date:2')
+  await vi.advanceTimersByTimeAsync(200)
+  asked[1]?.refuse()
+  await vi.advanceTimersByTimeAsync(500)
+  expect(search.wrong).toBeUndefined()
+  expect(search.problem).toBeUndefined()
+  await vi.advanceTimersByTimeAsync(500)
+  expect(search.wrong?.text('reason')).toBe('date')
+  expect(search.results).toEqual([{ rank: 'x' }])
+  await type('rent date:20')
+  expect(search.wrong).toBeUndefined()
+  void search.ask() // Enter asks to be told
+  asked[2]?.refuse()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(search.wrong?.number('position')).toBe(5)
+})
+
+it('puts filters in front of words, and passes over pages without a result', async () => {
+  const search = useSearch()
+  search.filters = ['topic:a', '-tag:b']
+  await type2('rent')
+  await vi.advanceTimersByTimeAsync(200)
+  expect(asked[0]?.q).toBe('topic:a -tag:b rent')
+  asked[0]?.answer(null, 'c1')
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asked[1]?.cursor).toBe('c1')
+  asked[1]?.answer('x', 'c2')
+  await vi.advanceTimersByTimeAsync(0)
+  expect([search.results, search.cursor]).toEqual([[{ rank: 'x' }], 'c2'])
+  search.remove(0)
+  expect(search.q).toBe('-tag:b rent')
+})
+
+async function type2(words: string) {
+  useSearch().words = words
+  await nextTick()
+}

@@ -1,0 +1,83 @@
+import AxeBuilder from './axe'
+import { expect, register, test, tokenOf } from './vault'
+
+test('filters are completed, become chips and go again, and the page says where a query is wrong', async ({ page }) => {
+  test.setTimeout(90_000)
+  const account = await register(page)
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByRole('button', { name: 'Choose files' }).click()
+  await (await chooser).setFiles([
+    { name: 'lease.txt', mimeType: 'text/plain', buffer: Buffer.from('The tenant pays the rent on the first of each month.') },
+    { name: 'other.txt', mimeType: 'text/plain', buffer: Buffer.from('The rent went up.') },
+  ])
+  await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('2 papers added')
+  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const papers = async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: { id: string; filename: string }[] }).items
+  await expect.poll(async () => (await papers()).length, { timeout: 20_000 }).toBe(2)
+  const lease = (await papers()).find((paper) => paper.filename === 'lease.txt')
+  await page.request.patch(`/v1/documents/${lease?.id ?? ''}`, { headers, data: { topic: 'Old house', tags: ['tax'], document_date: '2024-05-01' } })
+
+  await page.reload()
+  const field = page.getByRole('combobox', { name: 'Search your papers' })
+  await expect(field).toBeVisible()
+  await page.keyboard.press('/')
+  await expect(field).toBeFocused()
+  await page.keyboard.type('rent to')
+  const option = (name: string) => page.getByRole('option', { name })
+  await expect(option('topic:')).toBeVisible()
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await expect(field).toHaveValue('rent topic:')
+  await page.keyboard.type('ho')
+  await expect(option('Old house')).toBeVisible()
+  expect(await AxeBuilder.violations(page)).toEqual([])
+  await page.keyboard.press('ArrowDown')
+  await expect(option('Old house')).toHaveAttribute('aria-selected', 'true')
+  await page.keyboard.press('Enter')
+  const chip = page.getByRole('button', { name: 'Remove topic:"Old house"' })
+  await expect(chip).toBeVisible()
+  await expect(field).toHaveValue('rent ')
+  await expect(page.getByRole('link', { name: 'lease.txt' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'other.txt' })).toBeHidden()
+
+  // A second filter, written by hand; and away with both, by keys and by mouse.
+  await page.keyboard.type('-tag:tax ')
+  await expect(page.getByText('Nothing was found')).toBeVisible()
+  expect(await AxeBuilder.violations(page)).toEqual([])
+  await page.keyboard.press('Home')
+  await page.keyboard.press('Backspace')
+  await expect(page.getByRole('button', { name: 'Remove -tag:tax' })).toBeHidden()
+  await expect(page.getByRole('link', { name: 'lease.txt' })).toBeVisible()
+  await chip.focus()
+  await page.keyboard.press('Delete')
+  await expect(chip).toBeHidden()
+  await expect(field).toBeFocused()
+  await expect(page.getByRole('link', { name: 'other.txt' })).toBeVisible()
+  await field.fill('date:2024-05 ')
+  await expect(page.getByRole('link', { name: 'other.txt' })).toBeHidden()
+  await page.getByRole('button', { name: 'Remove date:2024-05' }).click()
+
+  // Wrong: the sentence, and where. The results stay.
+  await field.fill('rent')
+  await expect(page.getByRole('link', { name: 'other.txt' })).toBeVisible()
+  await field.pressSequentially(' date:2024-13')
+  await page.keyboard.press('Enter')
+  const note = page.locator('#search-wrong')
+  await expect(note).toContainText('A date is written 2025')
+  await expect(note.locator('.query-wrong')).toHaveText('2024-13')
+  await expect(field).toHaveAttribute('aria-invalid', 'true')
+  await expect(page.getByRole('link', { name: 'other.txt' })).toBeVisible()
+  for (const scheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' })
+    expect(await AxeBuilder.violations(page)).toEqual([])
+  }
+
+  // Escape first closes the suggestions, then leaves.
+  await field.fill('is:')
+  await expect(option('failed')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(option('failed')).toBeHidden()
+  await page.keyboard.press('Escape')
+  await expect(field).toHaveValue('')
+  await expect(page).toHaveURL(/library/)
+})
