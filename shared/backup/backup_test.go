@@ -292,3 +292,33 @@ func TestPreviews(t *testing.T) {
 	well(t, back)
 	shown(back)
 }
+
+// A head is written again during its day: storage may have one of a seal that
+// the snapshot does not have, and a chain that ends before it would look cut.
+func TestAHeadThatIsNewerThanTheSnapshot(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	anna := register(t, w, "anna@example.org")
+	anna.keep(t, "letter.txt")
+	sealed(t, w)
+	var once sync.Once
+	o := options(t, w, t.TempDir())
+	o.Store = &storage.Store{Documents: w.Store.Documents, Derived: &meddler{w.Store.Derived, func(string) {
+		once.Do(func() {
+			anna.keep(t, "later.txt")
+			w.DB.Exec(t, `DELETE FROM cursors WHERE name = 'audit.head'`) // an hour has passed
+			w.DB.WaitForOthers(t, "")
+			if err := w.Schedule(t, "seal"); err != nil {
+				t.Error(err)
+			}
+		})
+	}}}
+	if _, err := backup.Write(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if n := dbtest.Query1[int](t, w.DB, `SELECT count(*) FROM audit_seals`); n != 2 {
+		t.Fatalf("%d seals", n)
+	}
+	back, _ := restore(t, w, o.Dir)
+	well(t, back)
+}
