@@ -82,7 +82,7 @@ test('first pages are seen without a reload, in the grid, in the list and in a s
   await page.getByRole('button', { name: 'Show as a list' }).click()
   await expect.poll(() => width(page, 'letter.pdf')).toBe(226)
 
-  await page.getByRole('searchbox').fill('kiln')
+  await page.getByRole('combobox', { name: 'Search your papers' }).fill('kiln')
   await expect.poll(() => width(page, 'letter.pdf'), { timeout: 20_000 }).toBe(226)
 })
 
