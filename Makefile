@@ -41,6 +41,7 @@ test-lambda: setup ## Deploy template.yaml with SAM onto an emulator of AWS, and
 .PHONY: test-rie
 test-rie: setup ## A function of each kind under AWS's own runtime emulator: what it answers, and how fast
 	@bash .ci/tool sam >/dev/null && go test -count=1 -v -run '^TestRuntimeEmulator$$' ./test/lambda
+
 .PHONY: test-minio
 test-minio: setup ## The vault on MinIO: its webhook, each of them down, killed and up again, and storage's rules
 	@bash .ci/tool minio >/dev/null && REQUIRE=all go run ./test/run -count=1 -run MinIO ./test/servers
