@@ -165,6 +165,7 @@ func seed(t *testing.T, d *dbtest.Database) id.ID {
 		`INSERT INTO texts VALUES ($2, $1, 'x', 'x')`,
 		`INSERT INTO tokens VALUES ($2, 1, $1, '')`,
 		`INSERT INTO objects (key, user_id, document_id, kind, size) VALUES (($2::uuid)::text, $1, $2::uuid, 'preview', 1)`,
+		`INSERT INTO previews (document_id, user_id) VALUES ($2, $1)`,
 	} {
 		d.Exec(t, sql, owner, document)
 	}
