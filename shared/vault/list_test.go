@@ -138,7 +138,7 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 	check(ByDay, "what is old", where("d.day < @high::date", database.Args{"high": "2011-02-01"}), "documents_day")
 	for what, f := range map[string]Filter{
 		"a size":        where("d.size > @low::bigint", database.Args{"low": 99990}),
-		"two folders":   where("d.folder_id = ANY (@folders::uuid[])", database.Args{"folders": []id.ID{small, id.New()}}),
+		"two folders":   where("d.folder_id = ANY (@folders::uuid[])", database.Args{"folders": []string{small.String(), id.New().String()}}),
 		"a failure":     where("d.status = ANY (@failed::text[])", database.Args{"failed": []string{"failed"}}),
 		"a late upload": where("d.created_at >= @low::timestamptz", database.Args{"low": "2024-03-01"}),
 	} {
