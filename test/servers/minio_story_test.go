@@ -83,13 +83,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	if err := w.Store.EnsureBuckets(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var all notification.Configuration
-	one := notification.NewConfig(notification.NewArn("minio", "sqs", "", "1", "webhook"))
-	one.AddEvents(notification.ObjectCreatedAll)
-	all.AddQueue(one)
-	if err := client(t, minIO).SetBucketNotification(t.Context(), "documents", all); err != nil {
-		t.Fatal(err)
-	}
+	tells(t, client(t, minIO), "documents", notification.NewArn("minio", "sqs", "", "1", "webhook"))
 	w.Work(t)
 	anna := w.User(t)
 	put := func() vaulttest.Begun {

@@ -44,13 +44,24 @@ func notifies(t testing.TB, c *minio.Client, bucket string, target notification.
 	if err := c.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{Region: "us-east-1"}); err != nil {
 		t.Fatal(err)
 	}
+	tells(t, c, bucket, target)
+}
+
+// tells makes a bucket tell a target of its objects. MinIO answers before it
+// knows its own targets.
+func tells(t testing.TB, c *minio.Client, bucket string, target notification.Arn) {
+	t.Helper()
 	var all notification.Configuration
 	one := notification.NewConfig(target)
 	one.AddEvents(notification.ObjectCreatedAll)
 	all.AddQueue(one)
-	if err := c.SetBucketNotification(t.Context(), bucket, all); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "the store knows whom to tell", func() bool {
+		err := c.SetBucketNotification(t.Context(), bucket, all)
+		if err != nil && minio.ToErrorResponse(err).Code != "InvalidArgument" {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 }
 
 // eventually asks until something is so.
