@@ -10,7 +10,8 @@ GlobalWorkerOptions.workerSrc = workerUrl
  */
 export function openPdf(data: ArrayBuffer): Promise<PDFDocumentProxy> {
   return getDocument({
-    data,
+    // A copy: the worker takes it away, and who looks at the text and back needs it again.
+    data: data.slice(0),
     cMapUrl: `${__PDFJS_FILES__}cmaps/`,
     cMapPacked: true,
     standardFontDataUrl: `${__PDFJS_FILES__}standard_fonts/`,
