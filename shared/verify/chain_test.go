@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -264,16 +265,21 @@ func TestALogOfConcurrentWritersVerifies(t *testing.T) {
 	for w := range pools {
 		pools[w] = n.DB.AsApp(t)
 	}
+	var done atomic.Int32
 	vaulttest.AtOnce(writers+2, func(w int) {
 		if w >= writers {
-			for range 20 {
+			for done.Load() < writers {
 				if _, err := n.notary.Run(t.Context()); err != nil {
 					t.Errorf("notary: %v", err)
 				}
 			}
 			return
 		}
+		defer done.Add(1)
 		for i := range each {
+			if w == 0 && i == each/2 {
+				n.DB.WaitForOthers(t, "") // so that there is something to seal beside the others
+			}
 			tx, err := pools[w].Begin(t.Context())
 			if err != nil {
 				t.Error(err)
@@ -301,7 +307,7 @@ func TestALogOfConcurrentWritersVerifies(t *testing.T) {
 	if len(got) != 0 || !strings.HasPrefix(r.Invariants[0].Checked, fmt.Sprintf("%d entries, %d of them sealed", want, want)) {
 		t.Errorf("found %q\n%s", got, print(t, r))
 	}
-	if seals := dbtest.Query1[int](t, n.DB, `SELECT count(*) FROM audit_seals`); seals < 5 {
+	if seals := dbtest.Query1[int](t, n.DB, `SELECT count(*) FROM audit_seals`); seals < 3 {
 		t.Errorf("only %d seals: nothing ran beside", seals)
 	}
 }
