@@ -90,7 +90,7 @@ func (q *Query) tryFilter(m *vault.Match) *vault.Match {
 // there is more to the filters than these.
 func (q *Query) where(args database.Args) (all []string, rest bool) {
 	for _, n := range q.conjuncts() {
-		if sql, ok := q.condition(n, args); ok {
+		if sql, ok := q.condition(n, true, args); ok {
 			all = append(all, sql)
 		} else {
 			rest = true
@@ -110,12 +110,13 @@ func (q *Query) conjuncts() []*node {
 	return []*node{q.filter}
 }
 
-// condition is a filter, or an OR of some, as SQL that an index can answer.
-func (q *Query) condition(n *node, args database.Args) (string, bool) {
+// condition is a filter, or an OR of some, as SQL that an index can answer: for
+// all that fulfil it, or along a list.
+func (q *Query) condition(n *node, along bool, args database.Args) (string, bool) {
 	if n.op == opOr {
 		var parts []string
 		for _, kid := range n.kids {
-			part, ok := q.condition(kid, args)
+			part, ok := q.condition(kid, along, args)
 			if !ok {
 				return "", false
 			}
@@ -149,7 +150,11 @@ func (q *Query) condition(n *node, args database.Args) (string, bool) {
 		}
 		return "d.topic_id = ANY (" + arg("ids", f.ids) + "::uuid[])", true
 	case kindTag:
-		return "d.id IN (SELECT x.document_id FROM document_tags x WHERE x.tag_id = ANY (" + arg("ids", f.ids) + "::uuid[]) AND x.user_id = app_user())", true
+		of := "x.tag_id = ANY (" + arg("ids", f.ids) + "::uuid[])"
+		if along {
+			return vault.Tagged(of), true
+		}
+		return "d.id IN (SELECT x.document_id FROM document_tags x WHERE " + of + " AND x.user_id = app_user())", true
 	case kindFolder:
 		return "d.folder_id = ANY (" + arg("ids", f.ids) + "::uuid[])", true
 	case kindStatus:
@@ -170,7 +175,7 @@ func (s *Searcher) few(ctx context.Context, actor database.Actor, q *Query) (few
 	var statements []string
 	args := database.Args{"most": s.fewPassing}
 	for _, n := range q.conjuncts() {
-		if sql, ok := q.condition(n, args); ok {
+		if sql, ok := q.condition(n, false, args); ok {
 			statements = append(statements, `SELECT array_agg(x.id) FROM (SELECT d.id FROM documents d WHERE d.user_id = app_user() AND `+sql+` LIMIT @most::integer + 1) x`)
 		}
 	}

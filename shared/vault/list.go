@@ -231,6 +231,13 @@ const inYear = `(CASE WHEN d.document_date IS NULL THEN '-infinity'::date ELSE d
   OR d.document_date IS NULL AND d.created_at >= make_timestamptz(@year::integer, 1, 1, 0, 0, 0, 'UTC')
     AND d.created_at < make_timestamptz(@year::integer + 1, 1, 1, 0, 0, 0, 'UTC'))`
 
+// Tagged is the condition that a document d has a tag, which is a row x that
+// fulfils of. It is looked at document by document as a list goes: OFFSET keeps
+// PostgreSQL from reading all that have the tag to sort them.
+func Tagged(of string) string {
+	return "EXISTS (SELECT FROM document_tags x WHERE x.document_id = d.id AND " + of + " OFFSET 0)"
+}
+
 // conditions are what the documents d of a list fulfil, besides a match.
 func (f Filter) conditions() (where []string, args database.Args) {
 	statuses := []string{string(Stored), string(Processing), string(Ready), string(Failed)}
@@ -248,7 +255,7 @@ func (f Filter) conditions() (where []string, args database.Args) {
 	}
 	if !f.tag.IsNil() {
 		// The documents of the tag, or those that come next in the list, one by one.
-		way := "EXISTS (SELECT FROM document_tags x WHERE x.document_id = d.id AND x.tag_id = @tag OFFSET 0)"
+		way := Tagged("x.tag_id = @tag")
 		if f.tagFew {
 			way = "d.id = ANY (ARRAY(SELECT x.document_id FROM document_tags x WHERE x.tag_id = @tag))"
 		}

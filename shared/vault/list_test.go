@@ -144,6 +144,10 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 	} {
 		check("-created_at", what, f, "")
 	}
+	many := dbtest.Query1[string](t, db, `SELECT id::text FROM tags WHERE name_key = $1`, u.NameKey("many"))
+	for _, sort := range []string{"-created_at", "updated_at", "size"} {
+		check(sort, "a large tag of a query", where(Tagged("x.tag_id = ANY (@tags::uuid[])"), database.Args{"tags": []string{many}}), "")
+	}
 	for _, sort := range sorts {
 		for what, f := range filters {
 			check(sort, what, f, "")
