@@ -73,13 +73,7 @@ func serveRole(role string) (err error) {
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if role == "workers" {
-		var consumers []host.Function
-		for _, fn := range functions.All {
-			if fn.Trigger.Kind() == "queue" {
-				consumers = append(consumers, fn)
-			}
-		}
-		group, err := supervise.New(env, consumers)
+		group, err := supervise.New(env, functions.Queue())
 		if err != nil {
 			return err
 		}

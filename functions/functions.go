@@ -160,12 +160,17 @@ var All = []host.Function{
 }
 
 // HTTP are those that answer a route.
-func HTTP() []host.Function {
-	var routes []host.Function
+func HTTP() []host.Function { return of("http") }
+
+// Queue are those that consume a queue, which is their Trigger.Source.
+func Queue() []host.Function { return of("queue") }
+
+func of(kind string) []host.Function {
+	var found []host.Function
 	for _, fn := range All {
-		if fn.Trigger.Kind() == "http" {
-			routes = append(routes, fn)
+		if fn.Trigger.Kind() == kind {
+			found = append(found, fn)
 		}
 	}
-	return routes
+	return found
 }

@@ -18,6 +18,7 @@ import (
 	"docuvault/shared/dbtest"
 	"docuvault/shared/host"
 	"docuvault/shared/queue"
+	"docuvault/shared/testenv"
 )
 
 const planted = "planted-word"
@@ -65,18 +66,6 @@ func receive(t *testing.T, got <-chan queue.Message) queue.Message {
 	}
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-ticker.C {
-		if is() {
-			return
-		}
-	}
-	t.Fatalf("in vain: %s", what)
-}
-
 func TestWhatIsNoMessageIsADeadLetterAtOnce(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
@@ -122,11 +111,11 @@ func TestWhatIsNoMessageIsADeadLetterAtOnce(t *testing.T) {
 		}
 		return len(dead) == len(strangers)
 	}
-	eventually(t, "all strangers are dead letters", allDead)
+	testenv.Eventually(t, 30*time.Second, "all strangers are dead letters", allDead)
 	if n, err := q.Redrive(ctx, "mixed"); n != len(strangers) || err != nil {
 		t.Errorf("Redrive = %d, %v", n, err)
 	}
-	eventually(t, "all strangers are dead letters again", allDead)
+	testenv.Eventually(t, 30*time.Second, "all strangers are dead letters again", allDead)
 	if strings.Contains(log.String(), planted) {
 		t.Errorf("the log shows content:\n%s", log.String())
 	}
@@ -151,7 +140,7 @@ func TestNothingOfAFailureIsStored(t *testing.T) {
 	if err := q.Send(context.Background(), "failing", queue.Message{Attributes: map[string]string{"a": "attribute-" + planted}}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the message is dead", func() bool {
+	testenv.Eventually(t, 30*time.Second, "the message is dead", func() bool {
 		dead, err := q.Dead(context.Background(), "failing", 1)
 		return err == nil && len(dead) == 1
 	})
@@ -219,7 +208,7 @@ func TestConsumerOutlivesItsConnections(t *testing.T) {
 		receive(t, got)
 		d.Exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE usename = 'docuvault_app' AND datname = current_database()`)
-		eventually(t, "the sender has connections again", func() bool {
+		testenv.Eventually(t, 30*time.Second, "the sender has connections again", func() bool {
 			_, err := sender.Dead(context.Background(), "lasting", 1)
 			return err == nil
 		})
@@ -264,7 +253,7 @@ func TestOneConnectionIsEnough(t *testing.T) {
 		t.Errorf("%d connections, want 1", n)
 	}
 	before, start := statements.n.Load(), time.Now()
-	eventually(t, "a while of idling", func() bool { return time.Since(start) > 2*time.Second })
+	testenv.Eventually(t, 30*time.Second, "a while of idling", func() bool { return time.Since(start) > 2*time.Second })
 	rate := float64(statements.n.Load()-before) / time.Since(start).Seconds()
 	t.Logf("three idle consumers send %.0f statements a second", rate)
 	if rate > 60 {

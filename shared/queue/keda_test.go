@@ -6,9 +6,11 @@ import (
 	"os"
 	"regexp"
 	"testing"
+	"time"
 
 	"docuvault/shared/dbtest"
 	"docuvault/shared/queue"
+	"docuvault/shared/testenv"
 )
 
 // What KEDA asks PostgreSQL, as the app role: how many messages can be worked on
@@ -58,7 +60,7 @@ func TestKEDACountsMessages(t *testing.T) {
 		t.Errorf("%d messages are worked on, want 3", n)
 	}
 	close(release)
-	eventually(t, "all are dead, and nobody's work", func() bool {
+	testenv.Eventually(t, 30*time.Second, "all are dead, and nobody's work", func() bool {
 		dead, err := q.Dead(context.Background(), "counted", 9)
 		return err == nil && len(dead) == 3 && counted() == 0
 	})

@@ -20,6 +20,7 @@ import (
 	"docuvault/shared/queue"
 	"docuvault/shared/queue/queuetest"
 	"docuvault/shared/secret"
+	"docuvault/shared/testenv"
 	"docuvault/test/servers"
 )
 
@@ -254,7 +255,7 @@ func TestPartOfADeletionIsDoneAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	receive(t, got)
-	eventually(t, "the deletion is done again", func() bool { return calls.Load() == 2 })
+	testenv.Eventually(t, 30*time.Second, "the deletion is done again", func() bool { return calls.Load() == 2 })
 	if first, again := <-bodies, <-bodies; first != again {
 		t.Errorf("deleted %s, and again %s", first, again)
 	}
@@ -299,7 +300,7 @@ func TestHeartbeat(t *testing.T) {
 	}
 	start := time.Now()
 	receive(t, got)
-	eventually(t, "more than one hold has passed", func() bool { return time.Since(start) > 22*time.Second })
+	testenv.Eventually(t, 30*time.Second, "more than one hold has passed", func() bool { return time.Since(start) > 22*time.Second })
 	if len(got) > 0 {
 		t.Errorf("delivered again while it was held: %+v", receive(t, got))
 	}
@@ -374,13 +375,13 @@ func TestConsumerOutlivesAnOutage(t *testing.T) {
 	}
 	receive(t, got)
 	away.Store(true)
-	eventually(t, "the consumer notices", func() bool { return strings.Contains(log.String(), "cannot be read") })
+	testenv.Eventually(t, 30*time.Second, "the consumer notices", func() bool { return strings.Contains(log.String(), "cannot be read") })
 	away.Store(false)
 	if err := q.Send(context.Background(), "outage", queue.Message{}); err != nil {
 		t.Fatal(err)
 	}
 	receive(t, got)
-	eventually(t, "the log says that it is over", func() bool { return strings.Contains(log.String(), "can be read again") })
+	testenv.Eventually(t, 30*time.Second, "the log says that it is over", func() bool { return strings.Contains(log.String(), "can be read again") })
 	if n := strings.Count(log.String(), "cannot be read"); n != 1 {
 		t.Errorf("an outage is said %d times:\n%s", n, log.String())
 	}

@@ -3,12 +3,14 @@
 //
 // A suite whose server is missing is not skipped in silence: it prints a line
 // that starts with "NOT RUN", which the test runner lists last, and with
-// REQUIRE=all (as CI sets it) it fails.
+// REQUIRE=all (as CI sets it) it fails. What servers do in their own time is
+// waited for by [Eventually].
 package testenv
 
 import (
 	"os"
 	"testing"
+	"time"
 )
 
 // NotRun ends the test: as skipped with a NOT RUN line, or as failed where the
@@ -19,4 +21,18 @@ func NotRun(t testing.TB, reason string) {
 		t.Fatalf("NOT RUN: %s: %s (REQUIRE=all)", t.Name(), reason)
 	}
 	t.Skipf("NOT RUN: %s: %s", t.Name(), reason)
+}
+
+// Eventually asks until something is so, and ends the test when it was not
+// within a time.
+func Eventually(t testing.TB, within time.Duration, what string, is func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(within); time.Now().Before(end); <-ticker.C {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("in vain: %s", what)
 }

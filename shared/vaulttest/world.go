@@ -186,13 +186,7 @@ func construct[T any](t testing.TB, w *World, name string, make func(host.Functi
 // Work runs all consumers until the test ends. Schedules do not run.
 func (w *World) Work(t testing.TB) {
 	t.Helper()
-	var consumers []host.Function
-	for _, fn := range functions.All {
-		if fn.Trigger.Kind() == "queue" {
-			consumers = append(consumers, fn)
-		}
-	}
-	group, err := supervise.New(w.Env, consumers)
+	group, err := supervise.New(w.Env, functions.Queue())
 	if err != nil {
 		t.Fatalf("construct workers: %v", err)
 	}

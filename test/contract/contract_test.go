@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 )
 
@@ -116,7 +117,7 @@ func holds(t *testing.T, program string, environ []string, r request) {
 		}
 		return status
 	}
-	eventually(t, "it is ready", func() bool { return get("/readyz") == http.StatusOK })
+	testenv.Eventually(t, time.Minute, "it is ready", func() bool { return get("/readyz") == http.StatusOK })
 	if status := get("/nothing"); status != http.StatusNotFound {
 		t.Errorf("a path of another function answers %d", status)
 	}
@@ -142,17 +143,17 @@ func holds(t *testing.T, program string, environ []string, r request) {
 	}
 	// As many at a time as Knative lets through.
 	end := load(atOnce)
-	eventually(t, "requests are answered", func() bool { return n.Load() > 5*atOnce })
+	testenv.Eventually(t, time.Minute, "requests are answered", func() bool { return n.Load() > 5*atOnce })
 	end()
 	// SIGTERM comes among requests; none is refused or cut off while the load
 	// balancer learns of it from /readyz.
 	end = load(2)
 	before := n.Load()
-	eventually(t, "requests are answered", func() bool { return n.Load() > before+4 })
+	testenv.Eventually(t, time.Minute, "requests are answered", func() bool { return n.Load() > before+4 })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "/readyz refuses", func() bool { return get("/readyz") == http.StatusServiceUnavailable })
+	testenv.Eventually(t, time.Minute, "/readyz refuses", func() bool { return get("/readyz") == http.StatusServiceUnavailable })
 	if status := get("/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz answers %d while it drains", status)
 	}
@@ -189,17 +190,4 @@ func ask(ctx context.Context, client *http.Client, url string, r request, n int)
 	}
 	_, err = io.Copy(io.Discard, answer.Body)
 	return answer.StatusCode, errors.Join(err, answer.Body.Close())
-}
-
-// eventually asks until something is so.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-ticker.C {
-		if is() {
-			return
-		}
-	}
-	t.Fatalf("in vain: %s", what)
 }

@@ -129,10 +129,8 @@ func sqsVars(t testing.TB) map[string]string {
 // queues are all that the vault's workers consume.
 func queues() []string {
 	var names []string
-	for _, fn := range functions.All {
-		if fn.Trigger.Kind() == "queue" {
-			names = append(names, fn.Trigger.Source())
-		}
+	for _, fn := range functions.Queue() {
+		names = append(names, fn.Trigger.Source())
 	}
 	return names
 }

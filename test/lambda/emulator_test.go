@@ -75,7 +75,7 @@ func emulate(t *testing.T, folder string, vars map[string]string) *emulator {
 			t.Log(e.log.String())
 		}
 	})
-	eventually(t, "the emulator listens", func() bool {
+	testenv.Eventually(t, 90*time.Second, "the emulator listens", func() bool {
 		c, err := net.DialTimeout("tcp", addresses[0], time.Second)
 		if err != nil {
 			return false

@@ -96,8 +96,7 @@ func (s *stack) onMinIO(t *testing.T) {
 		},
 	})
 	t.Cleanup(hook.Close)
-	minIO, err := servers.MinIO(t.Context(), "", "MINIO_NOTIFY_WEBHOOK_ENABLE_1=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_1="+hook.URL+"/v1/events/storage",
-		"MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_1="+eventToken, "MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_1="+t.TempDir())
+	minIO, err := servers.MinIO(t.Context(), "", servers.Webhook(hook.URL, eventToken, t.TempDir())...)
 	if errors.Is(err, servers.ErrMissing) {
 		testenv.NotRun(t, err.Error())
 	}
@@ -120,7 +119,7 @@ func (s *stack) onMinIO(t *testing.T) {
 	one.AddEvents(notification.ObjectCreatedAll)
 	all.AddQueue(one)
 	// MinIO answers before it knows its own targets.
-	eventually(t, "MinIO knows the webhook", func() bool {
+	testenv.Eventually(t, 90*time.Second, "MinIO knows the webhook", func() bool {
 		err := c.SetBucketNotification(t.Context(), documents, all)
 		if err != nil && minio.ToErrorResponse(err).Code != "InvalidArgument" {
 			t.Fatal(err)
@@ -129,7 +128,7 @@ func (s *stack) onMinIO(t *testing.T) {
 	})
 	s.configure(t, "S3_BUCKET", map[string]string{"S3_ENDPOINT": minIO.URL, "S3_ACCESS_KEY": minIO.AccessKey, "S3_SECRET_KEY": minIO.SecretKey})
 	// For a while after its start MinIO tells of no object.
-	eventually(t, "MinIO tells of objects", func() bool {
+	testenv.Eventually(t, 90*time.Second, "MinIO tells of objects", func() bool {
 		key := rand.Text()
 		if _, err := c.PutObject(t.Context(), documents, key, strings.NewReader("x"), 1, minio.PutObjectOptions{}); err != nil {
 			t.Fatal(err)
@@ -168,7 +167,7 @@ func story(t *testing.T, s *stack) {
 	}
 	anna.refresh(t)
 	anna.call(t, http.MethodDelete, "/v1/documents/"+paper+"?permanent=true", nil).decode(t, http.StatusNoContent, nil)
-	eventually(t, "the document is gone", func() bool {
+	testenv.Eventually(t, 90*time.Second, "the document is gone", func() bool {
 		return anna.call(t, http.MethodGet, "/v1/documents/"+paper, nil).status == http.StatusNotFound
 	})
 	s.poison(t, anna)
@@ -188,7 +187,7 @@ func (s *stack) poison(t *testing.T, anna *user) {
 		return dbtest.Query1[int](t, s.db, `SELECT count(*) FROM documents WHERE id = $1 AND status = 'purging'`, paper)
 	}
 	for _, mended := range []bool{false, true} {
-		eventually(t, "the message is a dead letter", func() bool { return s.dead(t, job.Purge, paper) > 0 })
+		testenv.Eventually(t, 90*time.Second, "the message is a dead letter", func() bool { return s.dead(t, job.Purge, paper) > 0 })
 		if rows() != 1 {
 			t.Error("the document was deleted all the same")
 		}
@@ -199,7 +198,7 @@ func (s *stack) poison(t *testing.T, anna *user) {
 			t.Fatalf("sent %d letters again, %v", n, err)
 		}
 	}
-	eventually(t, "the document is gone", func() bool { return rows() == 0 })
+	testenv.Eventually(t, 90*time.Second, "the document is gone", func() bool { return rows() == 0 })
 }
 
 // dead counts the dead letters of a queue that hold a text.
@@ -374,22 +373,9 @@ func send(t testing.TB, method, address string, content []byte, headers map[stri
 // becomes waits for a status of a document.
 func (u *user) becomes(t testing.TB, document, status string) {
 	t.Helper()
-	eventually(t, "the document is "+status, func() bool {
+	testenv.Eventually(t, 90*time.Second, "the document is "+status, func() bool {
 		var d struct{ Status string }
 		u.call(t, http.MethodGet, "/v1/documents/"+document, nil).decode(t, http.StatusOK, &d)
 		return d.Status == status
 	})
-}
-
-// eventually asks until something is so.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); <-ticker.C {
-		if is() {
-			return
-		}
-	}
-	t.Fatalf("in vain: %s", what)
 }

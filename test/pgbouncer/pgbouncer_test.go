@@ -98,7 +98,7 @@ func TestTheStoryPassesThroughPgBouncer(t *testing.T) {
 
 	content := []byte("Invoice no. 2024-0815\n\nPlease transfer the amount due of 119.00 EUR within 14 days to the account below.\n")
 	document := anna.Store(t, "invoice.txt", "text/plain", content)
-	eventually(t, "the document is ready", func() bool { return w.Status(t, document.ID) == "ready" })
+	testenv.Eventually(t, time.Minute, "the document is ready", func() bool { return w.Status(t, document.ID) == "ready" })
 	var found struct {
 		Items []struct{ Document vaulttest.Document }
 	}
@@ -117,7 +117,7 @@ func TestTheStoryPassesThroughPgBouncer(t *testing.T) {
 	}
 	key := w.Key(t, document.ID)
 	anna.Call(t, http.MethodDelete, "/v1/documents/"+document.ID.String()+"?permanent=true", nil)
-	eventually(t, "the document and its object are gone", func() bool {
+	testenv.Eventually(t, time.Minute, "the document and its object are gone", func() bool {
 		return w.Status(t, document.ID) == "" && !w.Has(t, key)
 	})
 	if n := connections(t, db); n == 0 || n > 3 {
@@ -337,17 +337,4 @@ func TestPreparedStatementsFailBehindPgBouncer(t *testing.T) {
 			t.Errorf("mode %s: %d of 200 failed", mode, failed.Load())
 		}
 	}
-}
-
-// eventually asks until something is so.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); <-ticker.C {
-		if is() {
-			return
-		}
-	}
-	t.Fatalf("in vain: %s", what)
 }

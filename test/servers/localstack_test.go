@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"docuvault/shared/job"
 	"docuvault/shared/queue"
@@ -99,7 +100,7 @@ func TestLocalStackScript(t *testing.T) {
 	if status := b.Put(t, content); status != http.StatusOK {
 		t.Fatalf("storage answered %d", status)
 	}
-	eventually(t, "the document is ready", func() bool { return w.Status(t, b.Document.ID) == "ready" })
+	testenv.Eventually(t, time.Minute, "the document is ready", func() bool { return w.Status(t, b.Document.ID) == "ready" })
 	if dead, err := q.Dead(t.Context(), job.UploadComplete, 9); err != nil || len(dead) != 0 {
 		t.Errorf("%d dead letters, %v", len(dead), err)
 	}

@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/notification"
 
 	"docuvault/shared/dbtest"
+	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/servers"
 	"docuvault/test/throwaway"
@@ -40,9 +42,7 @@ func TestEventsOfMinIOOutliveAKilledVault(t *testing.T) {
 	storage := newRelay(t)
 	start := func() *servers.Server {
 		s := running(t, func(ctx context.Context) (*servers.Server, error) {
-			return servers.MinIO(ctx, data,
-				"MINIO_NOTIFY_WEBHOOK_ENABLE_1=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_1=http://"+address+"/v1/events/storage",
-				"MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_1="+vaulttest.EventToken, "MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_1="+events)
+			return servers.MinIO(ctx, data, servers.Webhook("http://"+address, vaulttest.EventToken, events)...)
 		})
 		storage.point(t, s.URL)
 		return s
@@ -94,7 +94,7 @@ func TestEventsOfMinIOOutliveAKilledVault(t *testing.T) {
 	if code := begun[0].Put(t, contents[0]); code != http.StatusOK {
 		t.Fatalf("storage answered %d", code)
 	}
-	eventually(t, "the webhook told of an object", func() bool { return status(begun[0]) == "ready" })
+	testenv.Eventually(t, time.Minute, "the webhook told of an object", func() bool { return status(begun[0]) == "ready" })
 
 	process, err := os.FindProcess(v.PID())
 	if err != nil {
@@ -109,7 +109,7 @@ func TestEventsOfMinIOOutliveAKilledVault(t *testing.T) {
 			t.Fatalf("storage answered %d", code)
 		}
 	}
-	eventually(t, "MinIO keeps two events", func() bool {
+	testenv.Eventually(t, time.Minute, "MinIO keeps two events", func() bool {
 		kept, err := filepath.Glob(filepath.Join(events, "*", "*"))
 		direct, _ := filepath.Glob(filepath.Join(events, "*.event"))
 		return err == nil && len(kept)+len(direct) >= 2
@@ -120,6 +120,6 @@ func TestEventsOfMinIOOutliveAKilledVault(t *testing.T) {
 	start()
 	serve()
 	for i := 1; i < len(begun); i++ {
-		eventually(t, "MinIO tells the vault that came back", func() bool { return status(begun[i]) == "ready" })
+		testenv.Eventually(t, time.Minute, "MinIO tells the vault that came back", func() bool { return status(begun[i]) == "ready" })
 	}
 }

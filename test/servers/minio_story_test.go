@@ -15,6 +15,7 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/notification"
 
+	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/servers"
 )
@@ -67,9 +68,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	storage, hook := newRelay(t), newRelay(t)
 	start := func() *servers.Server {
 		s := running(t, func(ctx context.Context) (*servers.Server, error) {
-			return servers.MinIO(ctx, data,
-				"MINIO_NOTIFY_WEBHOOK_ENABLE_1=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_1="+hook.URL+"/v1/events/storage",
-				"MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_1="+vaulttest.EventToken, "MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_1="+events)
+			return servers.MinIO(ctx, data, servers.Webhook(hook.URL, vaulttest.EventToken, events)...)
 		})
 		storage.point(t, s.URL)
 		return s
@@ -96,7 +95,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	}
 	ready := func(what string, b vaulttest.Begun) {
 		t.Helper()
-		eventually(t, what, func() bool { return w.Status(t, b.Document.ID) == "ready" })
+		testenv.Eventually(t, time.Minute, what, func() bool { return w.Status(t, b.Document.ID) == "ready" })
 	}
 
 	ready("the webhook told of an object", put())
@@ -105,7 +104,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	hook.to.Store(nil)
 	before := hook.calls.Load()
 	late := put()
-	eventually(t, "MinIO tries in vain", func() bool { return hook.calls.Load() > before })
+	testenv.Eventually(t, time.Minute, "MinIO tries in vain", func() bool { return hook.calls.Load() > before })
 	if status := w.Status(t, late.Document.ID); status != "pending" {
 		t.Errorf("status %s of an object that nobody told of", status)
 	}
@@ -116,7 +115,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	hook.to.Store(nil)
 	before = hook.calls.Load()
 	lost := put()
-	eventually(t, "MinIO tries in vain", func() bool { return hook.calls.Load() > before })
+	testenv.Eventually(t, time.Minute, "MinIO tries in vain", func() bool { return hook.calls.Load() > before })
 	if err := minIO.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +127,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	// For a while after its start MinIO tells of no object.
 	var early []vaulttest.Begun
 	began := time.Now()
-	eventually(t, "MinIO tells of objects again", func() bool {
+	testenv.Eventually(t, time.Minute, "MinIO tells of objects again", func() bool {
 		early = append(early, put())
 		return slices.ContainsFunc(early, func(b vaulttest.Begun) bool { return w.Status(t, b.Document.ID) == "ready" })
 	})

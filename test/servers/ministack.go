@@ -25,11 +25,7 @@ const SQSVariable = "DOCUVAULT_TEST_SQS"
 // Ministack starts ministack: SQS, S3 and more of AWS, all in memory. SQS takes
 // any keys; presigned URLs have to be signed with the Server's.
 func Ministack(ctx context.Context) (*Server, error) {
-	dir, err := venv(ctx, ministackRequirements)
-	if err != nil {
-		return nil, err
-	}
-	python, err := executable(filepath.Join(dir, binFolder()), "python")
+	python, err := ministackPython(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,15 +34,20 @@ func Ministack(ctx context.Context) (*Server, error) {
 	})
 }
 
+// ministackPython is the python that has ministack.
+func ministackPython(ctx context.Context) (string, error) {
+	dir, err := venv(ctx, ministackRequirements)
+	if err != nil {
+		return "", err
+	}
+	return executable(filepath.Join(dir, binFolder()), "python")
+}
+
 // AWS starts ministack as an account: it takes templates of SAM, each function
 // has the credentials of its role, and what a policy does not allow is refused.
 // The Server's own keys are the account's root.
 func AWS(ctx context.Context) (*Server, error) {
-	dir, err := venv(ctx, ministackRequirements)
-	if err != nil {
-		return nil, err
-	}
-	python, err := executable(filepath.Join(dir, binFolder()), "python")
+	python, err := ministackPython(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
+	"docuvault/shared/testenv"
 	"docuvault/test/servers"
 )
 
@@ -80,7 +82,7 @@ func TestServerEndsWithAKilledStarter(t *testing.T) {
 	if !ok || !strings.HasPrefix(address, "http://") {
 		t.Fatalf("the starter said %q", line)
 	}
-	eventually(t, "the server of a killed process ends, and its folder goes", func() bool { return gone(address, dir) })
+	testenv.Eventually(t, time.Minute, "the server of a killed process ends, and its folder goes", func() bool { return gone(address, dir) })
 }
 
 func TestMissingProgramIsSaid(t *testing.T) {

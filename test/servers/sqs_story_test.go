@@ -19,6 +19,7 @@ import (
 	parse "docuvault/shared/notification"
 	"docuvault/shared/queue"
 	"docuvault/shared/secret"
+	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/servers"
 )
@@ -55,26 +56,13 @@ func tells(t testing.TB, c *minio.Client, bucket string, target notification.Arn
 	one := notification.NewConfig(target)
 	one.AddEvents(notification.ObjectCreatedAll)
 	all.AddQueue(one)
-	eventually(t, "the store knows whom to tell", func() bool {
+	testenv.Eventually(t, time.Minute, "the store knows whom to tell", func() bool {
 		err := c.SetBucketNotification(t.Context(), bucket, all)
 		if err != nil && minio.ToErrorResponse(err).Code != "InvalidArgument" {
 			t.Fatal(err)
 		}
 		return err == nil
 	})
-}
-
-// eventually asks until something is so.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); <-ticker.C {
-		if is() {
-			return
-		}
-	}
-	t.Fatalf("in vain: %s", what)
 }
 
 // onSQS is a server of SQS and S3, and the variables of a vault on it.
@@ -108,10 +96,8 @@ func onSQS(t testing.TB) (s *servers.Server, q *queue.SQS, vars map[string]strin
 // queues are all that the vault's workers consume.
 func queues() []string {
 	var names []string
-	for _, fn := range functions.All {
-		if fn.Trigger.Kind() == "queue" {
-			names = append(names, fn.Trigger.Source())
-		}
+	for _, fn := range functions.Queue() {
+		names = append(names, fn.Trigger.Source())
 	}
 	return names
 }
@@ -129,11 +115,11 @@ func TestVaultOnSQSAndItsS3(t *testing.T) {
 	if status := b.Put(t, content); status != http.StatusOK {
 		t.Fatalf("storage answered %d", status)
 	}
-	eventually(t, "the document is ready", func() bool { return w.Status(t, b.Document.ID) == "ready" })
+	testenv.Eventually(t, time.Minute, "the document is ready", func() bool { return w.Status(t, b.Document.ID) == "ready" })
 
 	key := w.Key(t, b.Document.ID)
 	anna.Call(t, http.MethodDelete, "/v1/documents/"+b.Document.ID.String()+"?permanent=true", nil)
-	eventually(t, "the document and its object are gone", func() bool {
+	testenv.Eventually(t, time.Minute, "the document and its object are gone", func() bool {
 		return w.Status(t, b.Document.ID) == "" && !w.Has(t, key)
 	})
 	for _, name := range queues() {

@@ -42,7 +42,7 @@ func tool(folder, name string) (string, error) {
 }
 
 // MinIO starts MinIO with its data in dir, or in a folder that goes with it if
-// dir is "". Variables of env are MinIO's, like MINIO_NOTIFY_WEBHOOK_ENABLE_1.
+// dir is "". Variables of env are MinIO's, like those of [Webhook].
 func MinIO(ctx context.Context, dir string, env ...string) (*Server, error) {
 	binary, err := MinIOBinary()
 	if err != nil {
@@ -59,6 +59,16 @@ func MinIO(ctx context.Context, dir string, env ...string) (*Server, error) {
 				"MINIO_UPDATE=off", "MINIO_BROWSER=off", "MINIO_REGION=us-east-1"), env...),
 		}
 	})
+}
+
+// Webhook is the environment with which MinIO tells the function events-storage
+// of a vault at url of its objects, and keeps what it could not tell in folder.
+// The notification of a bucket names it as arn:minio:sqs::1:webhook.
+func Webhook(url, token, folder string) []string {
+	return []string{
+		"MINIO_NOTIFY_WEBHOOK_ENABLE_1=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_1=" + url + "/v1/events/storage",
+		"MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_1=" + token, "MINIO_NOTIFY_WEBHOOK_QUEUE_DIR_1=" + folder,
+	}
 }
 
 // SeaweedFS starts SeaweedFS with its S3 API, its data in a folder that goes
