@@ -1,8 +1,6 @@
-// Package contract runs programs of functions as Knative does: with $PORT, probes,
-// many requests at a time, and SIGTERM under load (the Knative container
-// contract). All HTTP functions have the same main (test/layout looks); three that
-// differ in what they open stand for them: one without a database, one with the
-// keys of sessions, one with storage.
+// Package contract runs the programs of all HTTP functions as Knative does: with
+// $PORT, probes, many requests at a time, and SIGTERM under load (the Knative
+// container contract).
 package contract
 
 import (
@@ -16,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,10 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/functions"
+	"docuvault/shared/host"
+	"docuvault/shared/host/hosthttp"
+	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 )
@@ -37,6 +40,8 @@ type request struct {
 	status              int
 }
 
+// Every HTTP function of the project, in a program of its own: it answers as the
+// one process does that has them all, forty requests at a time.
 func TestKnativeContract(t *testing.T) {
 	t.Parallel()
 	w := vaulttest.New(t, nil)
@@ -53,25 +58,65 @@ func TestKnativeContract(t *testing.T) {
 		}
 		environ = append(environ, name+"="+value)
 	}
-	for function, r := range map[string]request{
-		"wellknown/jwks": {http.MethodGet, "/.well-known/jwks.json", "", nil, http.StatusOK},
-		"auth/refresh":   {http.MethodPost, "/v1/auth/refresh", "", nil, http.StatusUnauthorized},
-		"uploads/begin": {http.MethodPost, "/v1/uploads", anna.Token, func(n int) string {
-			content, _ := json.Marshal(vaulttest.Announce("paper.txt", "text/plain", []byte(fmt.Sprintf("paper number %d", n)))) // a map of scalars
-			return string(content)
-		}, http.StatusCreated},
-	} {
-		t.Run(function, func(t *testing.T) {
-			t.Parallel()
-			program := filepath.Join(t.TempDir(), "function")
-			build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "docuvault/functions/"+function+"/bootstrap")
-			build.Env = append(os.Environ(), "CGO_ENABLED=0")
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("build: %v\n%s", err, out)
+	all := functions.HTTP()
+	if len(all) < 60 {
+		t.Fatalf("only %d HTTP functions", len(all))
+	}
+	// A program mostly waits: for its load balancer to look away, before it ends.
+	var wait sync.WaitGroup
+	next := make(chan host.Function)
+	for range 12 {
+		wait.Go(func() {
+			for fn := range next {
+				t.Run(fn.Name, func(t *testing.T) { holds(t, build(t, fn), environ, requestOf(t, w, anna, fn)) })
 			}
-			holds(t, program, environ, r)
 		})
 	}
+	for _, fn := range all {
+		next <- fn
+	}
+	close(next)
+	wait.Wait()
+}
+
+// build makes the function's program.
+func build(t *testing.T, fn host.Function) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "function")
+	folder := strings.Replace(fn.Name, "-", "/", 1)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, "docuvault/functions/"+folder+"/bootstrap")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return program
+}
+
+var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
+
+// requestOf is a request for the function that can be repeated: for what reads,
+// one of somebody who is signed in; for begin, a paper; for what else writes, one
+// that it has to refuse.
+func requestOf(t *testing.T, w *vaulttest.World, u *vaulttest.User, fn host.Function) request {
+	t.Helper()
+	if fn.Name == "uploads-begin" {
+		return request{http.MethodPost, "/v1/uploads", u.Token, func(n int) string {
+			content, _ := json.Marshal(vaulttest.Announce("paper.txt", "text/plain", []byte(fmt.Sprintf("paper number %d", n)))) // a map of scalars
+			return string(content)
+		}, http.StatusCreated}
+	}
+	route, _ := fn.Trigger.(*hosthttp.Route)
+	r := request{method: route.Method(), path: parameter.ReplaceAllString(route.Path(), u.ID.String())}
+	var headers []string
+	if r.method == http.MethodGet {
+		r.token = u.Token
+		headers = []string{"Authorization", "Bearer " + u.Token}
+	}
+	r.status = hosttest.Call(t, http.DefaultClient, r.method, w.Server.URL+r.path, nil, headers...).StatusCode
+	if r.status >= http.StatusInternalServerError {
+		t.Fatalf("%s %s answers %d in the one process", r.method, r.path, r.status)
+	}
+	return r
 }
 
 // holds starts the program on a port and goes through the contract.
