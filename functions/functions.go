@@ -47,6 +47,7 @@ import (
 	meexportaudit "docuvault/functions/me/exportaudit"
 	meget "docuvault/functions/me/get"
 	mepatch "docuvault/functions/me/patch"
+	mereadalerts "docuvault/functions/me/readalerts"
 	merecoverycodes "docuvault/functions/me/recoverycodes"
 	merevoketoken "docuvault/functions/me/revoketoken"
 	metokens "docuvault/functions/me/tokens"
@@ -126,6 +127,7 @@ var All = []host.Function{
 	meexportaudit.Function,
 	meget.Function,
 	mepatch.Function,
+	mereadalerts.Function,
 	merecoverycodes.Function,
 	merevoketoken.Function,
 	metokens.Function,

@@ -17,7 +17,7 @@ type Alert struct {
 	Kind      string     `json:"kind" enum:"refresh_replayed,new_device,quota_80,quota_95,password_changed,password_reset,totp_enabled,totp_disabled,recovery_code_used,token_created"`
 	SessionID *id.ID     `json:"session_id,omitempty" format:"uuid" doc:"The session that it is about."`
 	CreatedAt time.Time  `json:"created_at"`
-	ReadAt    *time.Time `json:"read_at,omitempty"`
+	ReadAt    *time.Time `json:"read_at,omitempty" doc:"When its owner marked it as read; absent before."`
 }
 
 // AlertPage is one page of alerts, newest first.
@@ -55,4 +55,19 @@ func (s *Accounts) Alerts(ctx context.Context, actor database.Actor, limit int, 
 		page.NextCursor = page.Items[limit-1].ID.String()
 	}
 	return page, nil
+}
+
+// ReadAlerts marks an alert of the acting user, and all that are older, as read;
+// those that are stay as they were. An id that is none of them marks nothing.
+func (s *Accounts) ReadAlerts(ctx context.Context, actor database.Actor, upTo id.ID) error {
+	err := s.db.Do(ctx, actor, func(b *database.Batch) {
+		b.Exec(`UPDATE alerts SET read_at = clock_timestamp()
+		         WHERE user_id = app_user() AND read_at IS NULL
+		           AND id <= (SELECT id FROM alerts WHERE user_id = app_user() AND id = @upto)`,
+			database.Args{"upto": upTo})
+	})
+	if err != nil {
+		return fmt.Errorf("mark alerts: %w", err)
+	}
+	return nil
 }

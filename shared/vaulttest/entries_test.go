@@ -248,6 +248,7 @@ var entries = map[string]entry{
 		s.confirmed()
 		return s.send(http.MethodDelete, "/v1/me/totp", nil)
 	}, status: http.StatusNoContent, wants: []string{"user totp.disabled"}, once: true},
+	"me-readalerts": {call: plain(http.MethodPost, "/v1/me/alerts/read", map[string]any{"up_to": id.New()}), status: http.StatusNoContent, why: "what was told is written down; that somebody has read it is theirs"},
 	"me-recoverycodes": {call: func(s *scene) func() hosttest.Answer {
 		s.confirmed()
 		return s.send(http.MethodPost, "/v1/me/totp/recovery-codes", nil)

@@ -23,6 +23,7 @@ const keyHeader = "Idempotency-Key"
 var keyless = map[string]string{
 	"me-delete":      "afterwards nobody is there to be answered",
 	"search-query":   "it changes nothing",
+	"me-readalerts":  "what is read stays as it was, and a repeat changes nothing",
 	"documents-bulk": "it says how things are to be, and answers for each document: a repeat changes nothing more",
 	"uploads-batch":  "each is begun in a transaction of its own, and the same bytes are the same upload",
 	"events-storage": "not a user's, and any number of times is once",

@@ -228,6 +228,9 @@ var matrix = map[string]row{
 	"me-alerts": {calls: func(s *stage) []call {
 		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/alerts?limit=1"), status: http.StatusOK}}
 	}},
+	"me-readalerts": {calls: func(s *stage) []call {
+		return []call{{body: map[string]any{"up_to": s.ids["alert"]}, status: http.StatusNoContent}}
+	}},
 	"me-exportaudit": {calls: func(s *stage) []call {
 		return []call{{status: http.StatusOK}, {query: "?cursor=" + s.cursor("/v1/me/audit/export?limit=1"), status: http.StatusOK}}
 	}},

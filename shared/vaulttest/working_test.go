@@ -97,6 +97,7 @@ var workings = map[string]func(t *testing.T, u *vaulttest.User) working{
 	"me-get":         at("/v1/me"),
 	"me-delete":      at("/v1/me"),
 	"me-alerts":      at("/v1/me/alerts"),
+	"me-readalerts":  withBody(at("/v1/me/alerts/read"), map[string]any{"up_to": id.New()}),
 	"me-audit":       at("/v1/me/audit"),
 	"me-exportaudit": at("/v1/me/audit/export"),
 	"me-patch":       withBody(at("/v1/me"), map[string]any{"display_name": "Ada"}),

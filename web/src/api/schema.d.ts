@@ -663,6 +663,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/alerts/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark own alerts as read
+         * @description Marks one alert and all older ones. One that comes meanwhile stays unread. An id that is no alert of the caller's marks nothing, and is answered alike.
+         */
+        post: operations["me-readalerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/audit": {
         parameters: {
             query?: never;
@@ -1093,7 +1113,10 @@ export interface components {
             id: string;
             /** @enum {string} */
             kind: "refresh_replayed" | "new_device" | "quota_80" | "quota_95" | "password_changed" | "password_reset" | "totp_enabled" | "totp_disabled" | "recovery_code_used" | "token_created";
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When its owner marked it as read; absent before.
+             */
             read_at?: string;
             /**
              * Format: uuid
@@ -1624,6 +1647,13 @@ export interface components {
         };
         FoldersListOutputBody: {
             items: components["schemas"]["FolderFolder"][];
+        };
+        MeReadalertsInputBody: {
+            /**
+             * Format: uuid
+             * @description The newest alert that was seen.
+             */
+            up_to: string;
         };
         MeTokensOutputBody: {
             items: components["schemas"]["AuthToken"][];
@@ -4703,6 +4733,55 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AccountAlertPage"];
                 };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "me-readalerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MeReadalertsInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {

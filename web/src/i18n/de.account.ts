@@ -5,7 +5,7 @@ type Same<T> = { [Area in keyof T]: { [Key in keyof T[Area]]: string } }
 export const account: Same<typeof english> = {
   settings: {
     topics: 'Themen',
-    tags: 'Schlagworte',
+    tags: 'Schlagwörter',
     emailProven: 'Bestätigt: Sie haben einen Link geöffnet, der dorthin ging.',
     emailNotProven: 'Nicht bestätigt. Wenn dieser Tresor E-Mails verschickt, bestätigt sie der Link, den er Ihnen geschickt hat.',
     suggestElse: 'Themen schlägt „{provider}“ vor, das hat der Betreiber dieses Tresors gewählt. Schalten Sie es hier aus, und wieder ein, damit es allein im Tresor geschieht.',
@@ -74,6 +74,9 @@ export const account: Same<typeof english> = {
     used: 'benutzt {date}',
     neverUsed: 'nie benutzt',
     alerts: 'Warnungen',
+    alertNew: 'neu',
+    alertsRead: 'Alle als gelesen markieren',
+    alertsAreRead: 'Alle Warnungen sind als gelesen markiert.',
     audit: 'Alles, was mit Ihrem Konto getan wurde',
     auditWords: 'Von Netzen und Geräten behält der Tresor nur einen Teil, und der Betreiber sieht nichts davon.',
     deleteAccount: 'Konto löschen',
@@ -212,7 +215,7 @@ export const account: Same<typeof english> = {
   marks: {
     topics: 'Themen',
     topicsWords: 'Was Ihre Papiere sind. Aus dieser Liste schlägt der Tresor vor, und er lernt aus jedem Thema, das Sie setzen. Außer Ihnen sieht sie niemand.',
-    tags: 'Schlagworte',
+    tags: 'Schlagwörter',
     tagsWords: 'Ihre eigenen Wörter quer durch alle Themen. Ein Papier kann viele haben. Eines entsteht, indem Sie es einem Papier geben.',
     newTopic: 'Neues Thema',
     name: 'Name',
@@ -276,7 +279,7 @@ export const account: Same<typeof english> = {
     notes: 'Notizen',
     reference: 'Zeichen',
     document_date: 'Datum',
-    tags: 'Schlagworte',
+    tags: 'Schlagwörter',
     renamed: 'Umbenannt',
     moved: 'In einen anderen Ordner gelegt',
     topicSet: 'Thema von Ihnen gesetzt',

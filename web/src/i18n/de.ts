@@ -89,6 +89,7 @@ const de: Words = {
     nothing: 'Hier ist nichts',
     settings: 'Einstellungen',
     admin: 'Verwaltung',
+    unreadAlerts: '{n} ungelesene Warnung | {n} ungelesene Warnungen',
   },
   labels: {
     label: 'Arten von Papieren',

@@ -87,6 +87,7 @@ const en = {
     nothing: 'Nothing here',
     settings: 'Settings',
     admin: 'Administration',
+    unreadAlerts: '{n} unread alert | {n} unread alerts',
   },
   labels: {
     label: 'Kinds of papers',

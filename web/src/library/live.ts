@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { ref } from 'vue'
 import { api, isCode, ok } from '@/api/client'
 import { refreshAccount } from '@/composables/account'
+import { useAlerts } from '@/settings/alerts'
 import { useFolders } from './folders'
 import { usePapers } from './papers'
 import { useSummary } from './summary'
@@ -19,6 +20,7 @@ export const useLive = defineStore('live', () => {
   const papers = usePapers()
   const folders = useFolders()
   const summary = useSummary()
+  const alerts = useAlerts()
   const moving = ref(false)
   let cursor: string | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -35,6 +37,7 @@ export const useLive = defineStore('live', () => {
     if (about('topic') || about('tag')) await summary.loadNames()
     // Counts may come a moment later.
     if (about('document') || about('topic') || about('tag')) summary.load().catch(() => undefined)
+    if (about('alert') || !since) void alerts.load()
     if (about('quota') || about('document')) void refreshAccount()
     return page.more
   }

@@ -1,0 +1,68 @@
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+import { api, ok } from '@/api/client'
+import { asProblem, type Problem } from '@/api/problem'
+import type { components } from '@/api/schema'
+import { coalesced } from '@/composables/coalesce'
+
+type Alert = components['schemas']['AccountAlert']
+
+const page = 20
+
+/** What the user should know of, newest first. A list of its own, since the sign at the top counts it too. */
+export const useAlerts = defineStore('alerts', () => {
+  const list = shallowRef<Alert[]>([])
+  const cursor = ref<string>()
+  const problem = shallowRef<Problem>()
+  const pending = ref(false)
+
+  /** How many of those that are here were not read, and whether there are more behind them. */
+  const unread = computed(() => list.value.filter((alert) => !alert.read_at).length)
+  const moreUnread = computed(() => cursor.value !== undefined && unread.value === list.value.length)
+
+  const get = (after?: string) => ok(api.GET('/v1/me/alerts', { params: { query: { limit: page, ...(after && { cursor: after }) } } }))
+
+  async function trying(what: () => Promise<void>) {
+    pending.value = true
+    problem.value = undefined
+    try {
+      await what()
+    } catch (thrown) {
+      problem.value = asProblem(thrown)
+    } finally {
+      pending.value = false
+    }
+  }
+
+  /** Reads the newest ones anew. */
+  const load = coalesced(
+    () =>
+      trying(async () => {
+        const { items, next_cursor } = await get()
+        list.value = items
+        cursor.value = next_cursor
+      }),
+    500,
+  )
+
+  const more = () =>
+    trying(async () => {
+      const { items, next_cursor } = await get(cursor.value)
+      list.value = list.value.concat(items)
+      cursor.value = next_cursor
+    })
+
+  /** Marks what was seen, and all that is older; what came meanwhile stays unread. True when that is done. */
+  async function readAll(): Promise<boolean> {
+    const newest = list.value[0]
+    if (!newest) return true
+    await trying(async () => {
+      await ok(api.POST('/v1/me/alerts/read', { body: { up_to: newest.id } }))
+      const now = new Date().toISOString()
+      list.value = list.value.map((alert) => (alert.id <= newest.id ? { read_at: now, ...alert } : alert))
+    })
+    return !problem.value
+  }
+
+  return { list, cursor, problem, pending, unread, moreUnread, load, more, readAll }
+})
