@@ -46,6 +46,10 @@ test-rie: setup ## A function of each kind under AWS's own runtime emulator: wha
 test-minio: setup ## The vault on MinIO: its webhook, each of them down, killed and up again, and storage's rules
 	@bash .ci/tool minio >/dev/null && REQUIRE=all go run ./test/run -count=1 -run MinIO ./test/servers
 
+.PHONY: test-localstack
+test-localstack: setup ## The vault on LocalStack, where a Python 3.12 or newer is found (on the PATH, or pyenv's)
+	@bash .ci/tool aws >/dev/null && REQUIRE=localstack go run ./test/run -count=1 -run LocalStack ./test/servers
+
 .PHONY: bench
 bench: setup ## The benchmarks, with their ratios, into bench/results; BENCH="-only begin,whole" for some
 	@CGO_ENABLED=0 go build -o bin/bench ./bench && exec ./bin/bench $(BENCH)

@@ -34,8 +34,8 @@ var quick = queue.Options{
 
 func TestMain(m *testing.M) {
 	queuetest.Child(func() (queue.Queue, error) {
-		if address := os.Getenv(childSQS); address != "" {
-			return queue.NewSQS(sqsConfig(address), quickSQS)
+		if q, err := queuetest.SQSChild(); q != nil || err != nil {
+			return q, err
 		}
 		db, err := database.New(database.Config{URL: secret.New(os.Getenv(childURL))}, nil)
 		if err != nil {

@@ -19,31 +19,16 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/queue"
 	"docuvault/shared/queue/queuetest"
-	"docuvault/shared/secret"
 	"docuvault/shared/testenv"
 	"docuvault/test/servers"
 )
 
-// childSQS is where the killed consumer of the conformance suite finds SQS.
-const childSQS = "QUEUE_TEST_CHILD_SQS"
-
 // quickSQS are the test's times.
-var quickSQS = queue.Options{
-	Visibility: 5 * time.Second,
-	// Longer than a poll, as in earnest.
-	Drain:       1500 * time.Millisecond,
-	Poll:        time.Second,
-	Backoff:     func(int) time.Duration { return 5 * time.Millisecond },
-	Concurrency: 10,
-}
-
-func sqsConfig(address string) queue.SQSConfig {
-	return queue.SQSConfig{Endpoint: address, Prefix: "test_", AccessKey: "any", SecretKey: secret.New("any")}
-}
+var quickSQS = queuetest.QuickSQS
 
 func openSQS(t testing.TB, address string, opts queue.Options) *queue.SQS {
 	t.Helper()
-	q, err := queue.NewSQS(sqsConfig(address), opts)
+	q, err := queue.NewSQS(queuetest.SQSConfig(address), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,18 +44,7 @@ func ensure(t testing.TB, q *queue.SQS, names ...string) {
 
 func TestSQSConforms(t *testing.T) {
 	t.Parallel()
-	address := servers.SQS(t).URL
-	queuetest.Run(t, queuetest.Driver{
-		Open:       func(t testing.TB) queue.Queue { return openSQS(t, address, quickSQS) },
-		Queue:      func(t testing.TB, name string) { ensure(t, openSQS(t, address, quickSQS), name) },
-		Visibility: quickSQS.Visibility,
-		Drain:      quickSQS.Drain,
-		GivesBack:  true,
-		Doubles:    true,
-		// 5 s and a grace of 5 s, and what a busy machine adds.
-		Found:    30 * time.Second,
-		ChildEnv: []string{childSQS + "=" + address},
-	})
+	queuetest.Run(t, queuetest.SQS(servers.SQS(t).URL))
 }
 
 func TestBodiesTravelAsTextOrEncoded(t *testing.T) {

@@ -34,8 +34,7 @@ func readyScript(t *testing.T, s *servers.Server, vars map[string]string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	awslocal := fmt.Sprintf("#!/bin/sh\nexec %q --endpoint-url %q --region us-east-1 \"$@\"\n", cli, s.URL)
-	if err := os.WriteFile(filepath.Join(dir, "awslocal"), []byte(awslocal), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "awslocal"), []byte(servers.Awslocal(cli, s.URL)), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "../../localstack/init/ready.d/10-docuvault.sh")
@@ -46,6 +45,27 @@ func readyScript(t *testing.T, s *servers.Server, vars map[string]string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// attributes are those that the script sets, of every queue.
+func attributes(t *testing.T, s *servers.Server, prefix string) (all []string) {
+	t.Helper()
+	cli, err := servers.CLI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, queue := range queues() {
+		cmd := exec.CommandContext(t.Context(), cli, "--endpoint-url", s.URL, "--region", "us-east-1", "sqs", "get-queue-attributes",
+			"--queue-url", s.URL+"/000000000000/"+prefix+queue, "--attribute-names", "VisibilityTimeout", "RedrivePolicy")
+		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.AccessKey, "AWS_SECRET_ACCESS_KEY="+s.SecretKey)
+		out, err := cmd.Output()
+		var answer struct{ Attributes map[string]string }
+		if err != nil || json.Unmarshal(out, &answer) != nil || !strings.Contains(answer.Attributes["RedrivePolicy"], prefix+queue+"-dead") {
+			t.Fatalf("the attributes of %s: %s, %v", queue, out, err)
+		}
+		all = append(all, fmt.Sprint(answer.Attributes))
+	}
+	return all
 }
 
 // LocalStack's script makes what a vault needs, and running it again changes
@@ -70,24 +90,9 @@ func TestLocalStackScript(t *testing.T) {
 			t.Errorf("the script makes no dead letters of %s: %v", queue, err)
 		}
 	}
-	attributes := func() (all []string) {
-		cli, _ := servers.CLI()
-		for _, queue := range queues() {
-			cmd := exec.CommandContext(t.Context(), cli, "--endpoint-url", s.URL, "--region", "us-east-1", "sqs", "get-queue-attributes",
-				"--queue-url", s.URL+"/000000000000/"+name+"-"+queue, "--attribute-names", "VisibilityTimeout", "RedrivePolicy")
-			cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.AccessKey, "AWS_SECRET_ACCESS_KEY="+s.SecretKey)
-			out, err := cmd.Output()
-			var answer struct{ Attributes map[string]string }
-			if err != nil || json.Unmarshal(out, &answer) != nil || !strings.Contains(answer.Attributes["RedrivePolicy"], name+"-"+queue+"-dead") {
-				t.Fatalf("the attributes of %s: %s, %v", queue, out, err)
-			}
-			all = append(all, fmt.Sprint(answer.Attributes))
-		}
-		return all
-	}
-	before := attributes()
+	before := attributes(t, s, name+"-")
 	readyScript(t, s, vars)
-	if after := attributes(); !slices.Equal(before, after) {
+	if after := attributes(t, s, name+"-"); !slices.Equal(before, after) {
 		t.Errorf("running it again makes of\n%q\n%q", before, after)
 	}
 

@@ -36,7 +36,7 @@ func Ministack(ctx context.Context) (*Server, error) {
 
 // ministackPython is the python that has ministack.
 func ministackPython(ctx context.Context) (string, error) {
-	dir, err := venv(ctx, ministackRequirements)
+	dir, err := venv(ctx, ministackRequirements, 10)
 	if err != nil {
 		return "", err
 	}

@@ -1,7 +1,7 @@
-// Package servers runs real servers for tests: ministack (SQS, and S3 that
-// notifies it), MinIO, SeaweedFS, Mailpit, PgBouncer and Pebble. All of them are other people's programs,
-// run as programs of their own, on a free port of this machine, with a folder
-// that goes with them.
+// Package servers runs real servers for tests: ministack and LocalStack (SQS, and
+// S3 that notifies it), MinIO, SeaweedFS, Mailpit, PgBouncer and Pebble. All of
+// them are other people's programs, run as programs of their own, on a free port
+// of this machine, with a folder that goes with them.
 //
 // It promises that a server ends, and its folder with it, when its [Server] is
 // stopped and when the process that started it has ended, however that

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/shared/queue/queuetest"
 	"docuvault/shared/testenv"
 	"docuvault/test/servers"
 )
@@ -21,6 +22,7 @@ import (
 const starterVariable = "SERVERS_TEST_STARTER"
 
 func TestMain(m *testing.M) {
+	queuetest.Child(queuetest.SQSChild)
 	if os.Getenv(starterVariable) != "" {
 		s, err := servers.Ministack(context.Background())
 		if err != nil {
@@ -91,6 +93,7 @@ func TestMissingProgramIsSaid(t *testing.T) {
 		t.Errorf("without a binary: %v", err)
 	}
 	t.Setenv("PATH", "")
+	t.Setenv("PYENV_ROOT", t.TempDir())
 	if _, err := servers.Ministack(t.Context()); !errors.Is(err, servers.ErrMissing) || !strings.Contains(err.Error(), "Python") {
 		t.Errorf("without Python: %v", err)
 	}

@@ -65,10 +65,10 @@ func tells(t testing.TB, c *minio.Client, bucket string, target notification.Arn
 	})
 }
 
-// onSQS is a server of SQS and S3, and the variables of a vault on it.
-func onSQS(t testing.TB) (s *servers.Server, q *queue.SQS, vars map[string]string) {
+// onSQS makes queues and buckets on a server of SQS and S3, and the variables of
+// a vault on them.
+func onSQS(t testing.TB, s *servers.Server) (q *queue.SQS, vars map[string]string) {
 	t.Helper()
-	s = servers.SQS(t)
 	name := "s" + strings.ToLower(rand.Text())
 	vars = map[string]string{
 		"QUEUE_DRIVER": "sqs", "SQS_ENDPOINT": s.URL, "SQS_QUEUE_PREFIX": name + "-",
@@ -90,7 +90,7 @@ func onSQS(t testing.TB) (s *servers.Server, q *queue.SQS, vars map[string]strin
 	if err := c.MakeBucket(t.Context(), vars["S3_DERIVED_BUCKET"], minio.MakeBucketOptions{Region: "us-east-1"}); err != nil {
 		t.Fatal(err)
 	}
-	return s, q, vars
+	return q, vars
 }
 
 // queues are all that the vault's workers consume.
@@ -106,7 +106,7 @@ func queues() []string {
 // the rest, up to the deletion.
 func TestVaultOnSQSAndItsS3(t *testing.T) {
 	t.Parallel()
-	_, q, vars := onSQS(t)
+	q, vars := onSQS(t, servers.SQS(t))
 	w := vaulttest.New(t, vars)
 	w.Work(t)
 	anna := w.User(t)
@@ -133,7 +133,11 @@ func TestVaultOnSQSAndItsS3(t *testing.T) {
 // The worker takes all of it, and what no upload has asked for is no error.
 func TestEventsOfS3InSQS(t *testing.T) {
 	t.Parallel()
-	s, q, vars := onSQS(t)
+	events(t, servers.SQS(t))
+}
+
+func events(t *testing.T, s *servers.Server) {
+	q, vars := onSQS(t, s)
 	keys := []string{
 		"plain.pdf", "with space.pdf", "plus+plus.pdf", "percent%2F%20.pdf", "a/b/c.pdf", "ü-日本-😀.pdf",
 		"and&equals=?#.pdf", "quote\"'<>.pdf", "(brackets)[1]!*~.pdf",

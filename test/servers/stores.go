@@ -74,7 +74,7 @@ func Webhook(url, token, folder string) []string {
 // SeaweedFS starts SeaweedFS with its S3 API, its data in a folder that goes
 // with it. It takes 800 MB of memory.
 func SeaweedFS(ctx context.Context) (*Server, error) {
-	dir, err := venv(ctx, seaweedfsRequirements)
+	dir, err := venv(ctx, seaweedfsRequirements, 10)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 # buckets, and the notification of one into a queue. Running it again changes
 # nothing.
 set -euo pipefail
+shopt -s inherit_errexit # also in $(…)
 
 prefix=${SQS_QUEUE_PREFIX:-docuvault-}
 documents=${S3_BUCKET:-docuvault}
@@ -14,17 +15,18 @@ arn() {
 
 # queue NAME VISIBILITY: the visibility is six times the function's timeout.
 queue() {
-	local dead url
+	local dead url target
 	dead=$(awslocal sqs create-queue --queue-name "$prefix$1-dead" --query QueueUrl --output text)
 	url=$(awslocal sqs create-queue --queue-name "$prefix$1" --query QueueUrl --output text)
+	target=$(arn "$dead")
 	# Set apart: creating a queue again with other attributes is an error.
 	awslocal sqs set-queue-attributes --queue-url "$url" --attributes \
-		"{\"VisibilityTimeout\":\"$2\",\"RedrivePolicy\":\"{\\\"deadLetterTargetArn\\\":\\\"$(arn "$dead")\\\",\\\"maxReceiveCount\\\":\\\"5\\\"}\"}"
+		"{\"VisibilityTimeout\":\"$2\",\"RedrivePolicy\":\"{\\\"deadLetterTargetArn\\\":\\\"$target\\\",\\\"maxReceiveCount\\\":\\\"5\\\"}\"}"
 	echo "$url"
 }
 
 bucket() {
-	awslocal s3api head-bucket --bucket "$1" 2>/dev/null || awslocal s3api create-bucket --bucket "$1" >/dev/null
+	awslocal s3api head-bucket --bucket "$1" >/dev/null 2>&1 || awslocal s3api create-bucket --bucket "$1" >/dev/null
 }
 
 uploadcomplete=$(queue uploadcomplete 1800)
@@ -34,8 +36,9 @@ queue mail 360 >/dev/null
 
 bucket "$documents"
 bucket "$derived"
+target=$(arn "$uploadcomplete")
 awslocal s3api put-bucket-notification-configuration --bucket "$documents" --notification-configuration \
-	"{\"QueueConfigurations\":[{\"QueueArn\":\"$(arn "$uploadcomplete")\",\"Events\":[\"s3:ObjectCreated:*\"]}]}"
+	"{\"QueueConfigurations\":[{\"QueueArn\":\"$target\",\"Events\":[\"s3:ObjectCreated:*\"]}]}"
 
 # Last: the container is healthy when this queue is there.
 queue purge 360 >/dev/null

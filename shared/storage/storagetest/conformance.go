@@ -35,16 +35,19 @@ const (
 	// ResentParts: a part that was sent twice is listed twice, in no order that
 	// tells which is the newer one (SeaweedFS).
 	ResentParts Lack = "resent-parts"
-	// ListOrder: keys are listed folder by folder, not in the order of bytes
-	// (SeaweedFS).
+	// ListOrder: keys are not listed in the order of bytes, but folder by folder
+	// (SeaweedFS), or go on from where a URL's escapes sort (LocalStack).
 	ListOrder Lack = "list-order"
 	// MissingBucket: writing to a bucket that is not there makes it (SeaweedFS).
 	MissingBucket Lack = "missing-bucket"
+	// Signatures: a request that has none is let in (LocalStack).
+	Signatures Lack = "signatures"
 )
 
 var known = map[Lack]bool{
 	Versioning: true, ListUploads: true, Checksums: true,
 	PartChecksums: true, ResentParts: true, ListOrder: true, MissingBucket: true,
+	Signatures: true,
 }
 
 // Subject is what the suite runs on: fresh for each test.
