@@ -300,7 +300,7 @@ func TestTemplateOverwrite(t *testing.T) {
 	template, _ := deployed(t)
 	policy := mapping(template, "Resources", "DocumentsBucketPolicy", "Properties")
 	statements, _ := dig(policy, "PolicyDocument", "Statement").([]any)
-	if text(policy, "Bucket") != "!Ref DocumentsBucket" || len(statements) != 1 {
+	if text(policy, "Bucket") != "!Ref DocumentsBucket" || len(statements) == 0 {
 		t.Fatalf("the documents' bucket has the policy %v", policy)
 	}
 	s := statements[0]
@@ -308,6 +308,66 @@ func TestTemplateOverwrite(t *testing.T) {
 		text(s, "Resource") != "!Sub arn:${AWS::Partition}:s3:::${DocumentsBucketName}/*" ||
 		text(s, "Condition") != "map[Bool:map[s3:ObjectCreationOperation:true] Null:map[s3:if-none-match:true]]" {
 		t.Errorf("the documents' bucket denies %v", s)
+	}
+}
+
+// TestTemplateTLS wants every bucket to refuse what comes without TLS or with one
+// older than 1.2, for itself and for its objects, and CloudFront to speak nothing
+// else, to people (whom it may lead from http: to the page) and to the API. An HTTP
+// API has no other listener.
+func TestTemplateTLS(t *testing.T) {
+	t.Parallel()
+	template, _ := deployed(t)
+	resources := mapping(template, "Resources")
+	for logical, resource := range resources {
+		if text(resource, "Type") != "AWS::S3::Bucket" {
+			continue
+		}
+		policy := mapping(resources, logical+"Policy", "Properties")
+		if text(policy, "Bucket") != "!Ref "+logical {
+			t.Errorf("%s has no policy %sPolicy", logical, logical)
+			continue
+		}
+		arn := "!Sub arn:${AWS::Partition}:s3:::${" + logical + "Name}"
+		own := "[" + arn + " " + arn + "/*]"
+		if dig(template, "Parameters", logical+"Name") == nil { // the stack names it
+			own = "[!GetAtt " + logical + ".Arn !Sub ${" + logical + ".Arn}/*]"
+		}
+		denied := map[string]bool{}
+		statements, _ := dig(policy, "PolicyDocument", "Statement").([]any)
+		for _, s := range statements {
+			if text(s, "Effect") == "Deny" && text(s, "Principal") == "*" && text(s, "Action") == "s3:*" && text(s, "Resource") == own {
+				denied[text(s, "Condition")] = true
+			}
+		}
+		for _, condition := range []string{"map[Bool:map[aws:SecureTransport:false]]", "map[NumericLessThan:map[s3:TlsVersion:1.2]]"} {
+			if !denied[condition] {
+				t.Errorf("%s does not refuse %s", logical, condition)
+			}
+		}
+	}
+	config := mapping(resources, "Front", "Properties", "DistributionConfig")
+	if got := text(config, "ViewerCertificate", "MinimumProtocolVersion"); got != "TLSv1.2_2021" {
+		t.Errorf("CloudFront takes %s from people", got)
+	}
+	behaviours, _ := dig(config, "CacheBehaviors").([]any)
+	for _, b := range append(behaviours, dig(config, "DefaultCacheBehavior")) {
+		switch policy := text(b, "ViewerProtocolPolicy"); {
+		case policy == "https-only":
+		case policy == "redirect-to-https" && text(b, "TargetOriginId") == "page":
+		default:
+			t.Errorf("CloudFront answers %s for %s without TLS: %q", text(b, "PathPattern"), text(b, "TargetOriginId"), policy)
+		}
+	}
+	origins, _ := dig(config, "Origins").([]any)
+	for _, origin := range origins {
+		custom := mapping(origin, "CustomOriginConfig")
+		if text(origin, "Id") == "api" && (text(custom, "OriginProtocolPolicy") != "https-only" || text(custom, "OriginSSLProtocols") != "[TLSv1.2]") {
+			t.Errorf("CloudFront speaks %v to the API", custom)
+		}
+	}
+	if pattern := text(template, "Parameters", "PublicUrl", "AllowedPattern"); !strings.HasPrefix(pattern, "^https://") {
+		t.Errorf("PublicUrl may be %s", pattern)
 	}
 }
 
@@ -331,6 +391,9 @@ func TestTemplateConnections(t *testing.T) {
 	limit := number(template, "Parameters", "DatabaseMaxConnections", "Default")
 	if limit == 0 || sum > limit-20 {
 		t.Errorf("%d functions may run at once, and the database takes %d connections", sum, limit)
+	}
+	if least := number(template, "Parameters", "DatabaseMaxConnections", "MinValue"); least != sum+20 {
+		t.Errorf("a database of %d connections may be named, want %d at least", least, sum+20)
 	}
 	t.Logf("%d of %d connections", sum, limit)
 }
