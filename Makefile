@@ -13,6 +13,7 @@ BIN := bin/docuvault
 FILES ?=
 TEST ?= ./...
 BENCH ?=
+GROUPED ?=
 
 .PHONY: help
 help: ## This list
@@ -31,11 +32,11 @@ test: setup ## Every test, on real servers; TEST=./shared/seal for some
 	@flag=$$(sh .ci/race-flag) && go run ./test/run $$flag $(TEST)
 
 .PHONY: lambda
-lambda: setup ## Build every function of template.yaml for AWS Lambda, with SAM
-	@sam=$$(bash .ci/tool sam) && CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc '-ldflags=-s -w'" "$$sam" build --parallel
+lambda: setup ## Build every function of template.yaml for AWS Lambda, with SAM; GROUPED=1 for template.grouped.yaml
+	@sam=$$(bash .ci/tool sam) && CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc '-ldflags=-s -w'" "$$sam" build --parallel --template $(if $(GROUPED),template.grouped.yaml,template.yaml)
 
 .PHONY: test-lambda
-test-lambda: setup ## Deploy template.yaml with SAM onto an emulator of AWS, and drive a vault of it
+test-lambda: setup ## Deploy both templates with SAM onto an emulator of AWS, and drive a vault of each
 	@bash .ci/tool sam >/dev/null && go run ./test/run ./test/lambda
 
 .PHONY: test-rie
@@ -63,8 +64,8 @@ fmt: setup ## Format the Go code
 	@tool=$$(bash .ci/tool golangci-lint) && "$$tool" fmt
 
 .PHONY: generate
-generate: setup ## Write openapi.yaml, the page's types of it, and db/schema.sql anew
-	go test ./test/layout -count=1 -run '^TestOpenAPI$$' -update
+generate: setup ## Write openapi.yaml, the page's types of it, template.grouped.yaml and db/schema.sql anew
+	go test ./test/layout -count=1 -run '^(TestOpenAPI|TestGrouped)$$' -update
 	sh .ci/web generate
 	go test ./db/migrate -count=1 -run '^TestSchemaFile$$' -update
 

@@ -24,6 +24,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"docuvault/db/migrate"
+	"docuvault/deploy/aws/groups"
 	"docuvault/functions"
 	"docuvault/shared/auth"
 	"docuvault/shared/dbtest"
@@ -48,8 +49,15 @@ const (
 	deployment = "dv-deployment"
 )
 
+// The deployments: a function each, or functions in groups.
+const (
+	single  = "template.yaml"
+	grouped = "template.grouped.yaml"
+)
+
 // stack is a deployed vault.
 type stack struct {
+	file   string // its template
 	server *servers.Server
 	db     *dbtest.Database
 	queue  *queue.SQS
@@ -98,26 +106,31 @@ func sam(t testing.TB) string {
 // goBuild is how functions are built: no C, and no more than they need.
 var goBuild = []string{"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false -trimpath -tags=lambda.norpc '-ldflags=-s -w'", "AWS_DEFAULT_REGION=" + region}
 
-// buildVariable names a folder that "sam build" has filled, for whoever runs
-// these tests again and again.
+// buildVariable names folders that "sam build" has filled, for whoever runs these
+// tests again and again: one for template.yaml, and with _GROUPED the other's.
 const buildVariable = "DOCUVAULT_TEST_LAMBDA_BUILD"
 
-// build has SAM build all functions of the template, and returns the folder.
-func build(t testing.TB) string {
+// build has SAM build all functions of a template, and returns the folder.
+func build(t testing.TB, file string) string {
 	t.Helper()
-	if dir := os.Getenv(buildVariable); dir != "" {
+	variable := buildVariable
+	if file == grouped {
+		variable += "_GROUPED"
+	}
+	if dir := os.Getenv(variable); dir != "" {
 		return dir
 	}
 	dir := filepath.Join(t.TempDir(), "build")
-	run(t, goBuild, sam(t), "build", "--parallel", "--build-dir", dir, "--cache-dir", filepath.Join(t.TempDir(), "cache"),
+	run(t, goBuild, sam(t), "build", "--template", file, "--parallel", "--build-dir", dir, "--cache-dir", filepath.Join(t.TempDir(), "cache"),
 		"--parameter-overrides", "Architecture="+architecture(t))
 	return dir
 }
 
-// deploy makes the stack of what was built, and by the API what ministack does
+// deploy builds a template and makes its stack, and by the API what ministack does
 // not make of a template: the routes.
-func deploy(t testing.TB, dir string) *stack {
+func deploy(t testing.TB, file string) *stack {
 	t.Helper()
+	dir := build(t, file)
 	server, err := servers.AWS(t.Context())
 	if errors.Is(err, servers.ErrMissing) {
 		testenv.NotRun(t, err.Error())
@@ -125,7 +138,7 @@ func deploy(t testing.TB, dir string) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{server: server, db: dbtest.NewEmpty(t)}
+	s := &stack{file: file, server: server, db: dbtest.NewEmpty(t)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("the end of ministack's log:\n" + server.Log())
@@ -203,6 +216,23 @@ func (s *stack) parameters(t testing.TB) []string {
 	return parameters
 }
 
+// function is the name of what runs a function: itself, or its group.
+func (s *stack) function(fn host.Function) string {
+	if s.file == grouped {
+		return stackName + "-" + groups.Deployed(fn)
+	}
+	return stackName + "-" + fn.Name
+}
+
+// functions counts what the template deploys beside the one that migrates.
+func (s *stack) functions() int {
+	names := map[string]bool{}
+	for _, fn := range functions.All {
+		names[s.function(fn)] = true
+	}
+	return len(names)
+}
+
 // route leads a route of the HTTP API to its function, as the template says.
 func (s *stack) route(t testing.TB, fn host.Function) {
 	t.Helper()
@@ -224,7 +254,7 @@ func (s *stack) route(t testing.TB, fn host.Function) {
 	var integration struct{ IntegrationID string }
 	s.call(t, http.MethodPost, "/v2/apis/"+s.api+"/integrations", "apigateway", map[string]any{
 		"integrationType": "AWS_PROXY", "payloadFormatVersion": "2.0",
-		"integrationUri": "arn:aws:lambda:" + region + ":" + account + ":function:" + stackName + "-" + fn.Name,
+		"integrationUri": "arn:aws:lambda:" + region + ":" + account + ":function:" + s.function(fn),
 	}, &integration)
 	trigger := fn.Trigger.(*hosthttp.Route)
 	s.call(t, http.MethodPost, "/v2/apis/"+s.api+"/routes", "apigateway", map[string]any{
@@ -293,7 +323,7 @@ func (s *stack) configure(t testing.TB, marker string, more map[string]string) {
 		NextMarker string
 	}
 	s.call(t, http.MethodGet, "/2015-03-31/functions/?MaxItems=1000", "lambda", nil, &all)
-	if len(all.Functions) < len(functions.All) {
+	if len(all.Functions) < s.functions() {
 		t.Fatalf("the account has only %d functions", len(all.Functions))
 	}
 	n := 0
@@ -335,8 +365,8 @@ func (s *stack) measure(t *testing.T) {
 		}
 	}
 	t.Logf("%d artifacts, the largest has %.1f MB", n, float64(largest)/1e6)
-	if n < len(functions.All) || largest > maxZip {
-		t.Errorf("%d artifacts, the largest has %d bytes; want at least %d, and at most %d bytes", n, largest, len(functions.All), maxZip)
+	if n < s.functions() || largest > maxZip {
+		t.Errorf("%d artifacts, the largest has %d bytes; want at least %d, and at most %d bytes", n, largest, s.functions(), maxZip)
 	}
 
 	resources, next := 0, ""
@@ -354,7 +384,7 @@ func (s *stack) measure(t *testing.T) {
 	}
 	references := strings.Count(s.query(t, url.Values{"Action": {"GetTemplate"}, "Version": {"2010-05-15"}, "StackName": {stackName}, "TemplateStage": {"Processed"}}), "{{resolve:")
 	t.Logf("%d resources, %d dynamic references", resources, references)
-	if resources < len(functions.All) || resources > maxResources || references > maxReferences {
+	if resources < s.functions() || resources > maxResources || references > maxReferences {
 		t.Errorf("%d resources and %d dynamic references; want at most %d and %d", resources, references, maxResources, maxReferences)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,7 +32,7 @@ import (
 // TestVaultOnLambda is the whole story on the deployed template.
 func TestVaultOnLambda(t *testing.T) {
 	t.Parallel()
-	s := deploy(t, build(t))
+	s := deploy(t, single)
 	s.measure(t)
 	s.prepare(t)
 	t.Run("its S3", func(t *testing.T) { story(t, s) })
@@ -40,6 +41,52 @@ func TestVaultOnLambda(t *testing.T) {
 		s.onMinIO(t)
 		story(t, s)
 	})
+}
+
+// TestGroupedVaultOnLambda is the story on the template of groups.
+func TestGroupedVaultOnLambda(t *testing.T) {
+	t.Parallel()
+	s := deploy(t, grouped)
+	s.measure(t)
+	s.prepare(t)
+	story(t, s)
+}
+
+// withoutTLS sees that buckets refuse what comes without TLS, and then takes that
+// out of their policies: the emulator has none here.
+func (s *stack) withoutTLS(t *testing.T) {
+	t.Helper()
+	content := []byte("A letter without an envelope, no. " + rand.Text())
+	_, method, address, headers := s.register(t).begin(t, "open.txt", content)
+	if status, said := send(t, method, address, content, headers); status != http.StatusForbidden || !bytes.Contains(said, []byte("explicit deny in a resource-based policy")) {
+		t.Errorf("storage answered %d to a write without TLS: %s", status, said)
+	}
+	c := storage(t, s.server)
+	for _, bucket := range []string{documents, derived} {
+		before, err := c.GetBucketPolicy(t.Context(), bucket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var policy struct {
+			Version   string
+			Statement []map[string]any
+		}
+		if err := json.Unmarshal([]byte(before), &policy); err != nil {
+			t.Fatal(err)
+		}
+		n := len(policy.Statement)
+		policy.Statement = slices.DeleteFunc(policy.Statement, func(statement map[string]any) bool { return statement["Sid"] == "OnlyOverTLS" })
+		if len(policy.Statement) != n-1 {
+			t.Errorf("%s has the policy %s", bucket, before)
+		}
+		after, err := json.Marshal(policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetBucketPolicy(t.Context(), bucket, string(after)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // privileges sees that the account refuses what policies do not allow: otherwise
@@ -147,6 +194,7 @@ func (s *stack) prepare(t *testing.T) {
 	// What CloudFormation's parameters do not say: that AWS is elsewhere.
 	s.configure(t, "SQS_QUEUE_PREFIX", map[string]string{"SQS_ENDPOINT": s.server.URL})
 	s.configure(t, "S3_BUCKET", map[string]string{"S3_ENDPOINT": s.server.URL})
+	s.withoutTLS(t)
 	// Half an hour between two tries is for AWS.
 	s.call(t, http.MethodPost, "/", "AmazonSQS.SetQueueAttributes", map[string]any{
 		"QueueUrl": s.queueURL(t, job.Purge), "Attributes": map[string]string{"VisibilityTimeout": "3"},
@@ -332,6 +380,16 @@ func (u *user) refresh(t testing.TB) {
 // to tell.
 func (u *user) upload(t testing.TB, name string, content []byte) (document string) {
 	t.Helper()
+	document, method, address, headers := u.begin(t, name, content)
+	if status, said := send(t, method, address, content, headers); status != http.StatusOK {
+		t.Fatalf("storage answered %d: %s", status, said)
+	}
+	return document
+}
+
+// begin says what will be sent, and is told how.
+func (u *user) begin(t testing.TB, name string, content []byte) (document, method, address string, headers map[string]string) {
+	t.Helper()
 	sum := sha256.Sum256(content)
 	var begun struct {
 		Document struct{ ID string }
@@ -343,10 +401,7 @@ func (u *user) upload(t testing.TB, name string, content []byte) (document strin
 	u.call(t, http.MethodPost, "/v1/uploads", map[string]any{
 		"filename": name, "content_type": "text/plain", "size": len(content), "sha256": hex.EncodeToString(sum[:]),
 	}).decode(t, http.StatusCreated, &begun)
-	if status, said := send(t, begun.Upload.Method, begun.Upload.URL, content, begun.Upload.Headers); status != http.StatusOK {
-		t.Fatalf("storage answered %d: %s", status, said)
-	}
-	return begun.Document.ID
+	return begun.Document.ID, begun.Upload.Method, begun.Upload.URL, begun.Upload.Headers
 }
 
 // send sends a request to storage.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/deploy/aws/groups"
 	"docuvault/functions"
 	"docuvault/shared/auth"
 	"docuvault/shared/host"
@@ -75,61 +75,77 @@ func values(t *testing.T) map[string]string {
 }
 
 // TestTemplateEnvironment constructs every function with exactly the variables
-// that template.yaml gives it: they are enough, and each secret among them is
-// one without which the function does not start. So nobody has a key for
-// nothing.
+// that template.yaml gives it, and every group with those of template.grouped.yaml:
+// they are enough, and each secret among them is one without which the function, or
+// one of the group, does not start. So nobody has a key for nothing.
 func TestTemplateEnvironment(t *testing.T) {
 	t.Parallel()
 	value := values(t)
-	template, byName := deployed(t)
-	all := mapping(template, "Globals", "Function", "Environment", "Variables")
-	for _, fn := range functions.All {
-		t.Run(fn.Name, func(t *testing.T) {
-			t.Parallel()
-			own := mapping(byName[fn.Name], "Properties", "Environment", "Variables")
-			vars := map[string]string{
-				// What the platform sets.
-				"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "AWS_REGION": "eu-central-1",
-				"AWS_ACCESS_KEY_ID": "role", "AWS_SECRET_ACCESS_KEY": "role", "AWS_SESSION_TOKEN": "role",
+	for _, file := range templates {
+		template, byName := deployedAs(t, file)
+		all := mapping(template, "Globals", "Function", "Environment", "Variables")
+		together := map[string][]host.Function{}
+		for _, fn := range functions.All {
+			name := fn.Name
+			if file == groupedFile {
+				name = groups.Deployed(fn)
 			}
-			var secrets []string
-			for _, variables := range []map[string]any{all, own} {
-				for name, given := range variables {
-					base, isSecret := strings.CutSuffix(name, "_SECRET_ARN")
-					if isSecret {
-						secrets = append(secrets, base)
-					} else if _, known := mayHave[base]; known || base == "DATABASE_URL" {
-						t.Errorf("%s stands readable in the function's configuration: pass %s_SECRET_ARN", base, base)
-					}
-					if v, ok := value[base]; ok {
-						vars[base] = v
-					} else {
-						vars[base] = fmt.Sprint(given)
-					}
-				}
-			}
-			if err := construct(fn, vars); err != nil {
-				t.Fatalf("with what template.yaml gives it: %v", err)
-			}
-			for _, name := range secrets {
-				if may, ruled := mayHave[name]; ruled && !may(fn.Name) {
-					t.Errorf("has %s, which the design does not give it", name)
-				}
-				less := maps.Clone(vars)
-				delete(less, name)
-				err := construct(fn, less)
-				if err == nil {
-					t.Errorf("has %s and starts without it: take it away", name)
-				} else if !strings.Contains(err.Error(), name) {
-					t.Errorf("without %s it says %q, which does not name it", name, err)
-				}
-			}
-		})
+			together[name] = append(together[name], fn)
+		}
+		for name, fns := range together {
+			t.Run(file+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				checkEnvironment(t, fns, value, all, mapping(byName[name], "Properties", "Environment", "Variables"))
+			})
+		}
 	}
 }
 
-// construct runs a function's constructor, as its host would at init.
-func construct(fn host.Function, vars map[string]string) error {
+// checkEnvironment starts functions, which share a program, with the variables of
+// all programs and their own.
+func checkEnvironment(t *testing.T, fns []host.Function, value map[string]string, all, own map[string]any) {
+	t.Helper()
+	vars := map[string]string{
+		// What the platform sets.
+		"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "AWS_REGION": "eu-central-1",
+		"AWS_ACCESS_KEY_ID": "role", "AWS_SECRET_ACCESS_KEY": "role", "AWS_SESSION_TOKEN": "role",
+	}
+	var secrets []string
+	for _, variables := range []map[string]any{all, own} {
+		for name, given := range variables {
+			base, isSecret := strings.CutSuffix(name, "_SECRET_ARN")
+			if isSecret {
+				secrets = append(secrets, base)
+			} else if _, known := mayHave[base]; known || base == "DATABASE_URL" {
+				t.Errorf("%s stands readable in the function's configuration: pass %s_SECRET_ARN", base, base)
+			}
+			if v, ok := value[base]; ok {
+				vars[base] = v
+			} else {
+				vars[base] = fmt.Sprint(given)
+			}
+		}
+	}
+	if err := construct(fns, vars); err != nil {
+		t.Fatalf("with what the template gives it: %v", err)
+	}
+	for _, name := range secrets {
+		if may, ruled := mayHave[name]; ruled && !slices.ContainsFunc(fns, func(fn host.Function) bool { return may(fn.Name) }) {
+			t.Errorf("has %s, which the design does not give it", name)
+		}
+		less := maps.Clone(vars)
+		delete(less, name)
+		err := construct(fns, less)
+		if err == nil {
+			t.Errorf("has %s and starts without it: take it away", name)
+		} else if !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s it says %q, which does not name it", name, err)
+		}
+	}
+}
+
+// construct runs the constructors of functions, as their host would at init.
+func construct(fns []host.Function, vars map[string]string) error {
 	environ := make([]string, 0, len(vars))
 	for name, v := range vars {
 		environ = append(environ, name+"="+v)
@@ -139,9 +155,9 @@ func construct(fn host.Function, vars map[string]string) error {
 		return err
 	}
 	defer func() { _ = env.Close() }()
-	switch trigger := fn.Trigger.(type) {
+	switch trigger := fns[0].Trigger.(type) {
 	case *hosthttp.Route:
-		return trigger.Mount(env, hosthttp.NewAPI(http.NewServeMux()))
+		_, err = hosthttp.Handler(env, fns...)
 	case *hostqueue.Consumer:
 		_, err = trigger.Construct(env)
 	case *hostschedule.Job:

@@ -49,7 +49,7 @@ func needs(t *testing.T, fn host.Function, vars map[string]string) []string {
 	less := maps.Clone(vars)
 	for _, name := range fromSecret {
 		delete(less, name)
-		if err := construct(fn, less); err != nil {
+		if err := construct([]host.Function{fn}, less); err != nil {
 			if !strings.Contains(err.Error(), name) {
 				t.Fatalf("%s without %s: %v", fn.Name, name, err)
 			}

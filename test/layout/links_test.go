@@ -95,6 +95,20 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestLinksOfGroups holds the programs of groups free of what no function links.
+func TestLinksOfGroups(t *testing.T) {
+	t.Parallel()
+	linked := list(t, "-deps", "./deploy/aws/groups/...")
+	for module, reason := range never {
+		if hit := within(linked, module); hit != "" {
+			t.Errorf("a group links %s: %s", hit, reason)
+		}
+	}
+	if !slices.Contains(linked, "docuvault/functions/auth/login") {
+		t.Error("go list says that no group links auth-login: this test cannot see")
+	}
+}
+
 // TestEmbeddedServers holds the embedded servers to the one binary for people,
 // and makes sure that it has them (else the test above proves nothing).
 func TestEmbeddedServers(t *testing.T) {

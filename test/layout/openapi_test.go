@@ -13,7 +13,7 @@ import (
 	"docuvault/shared/host/hosthttp"
 )
 
-var update = flag.Bool("update", false, "write openapi.yaml anew")
+var update = flag.Bool("update", false, "write openapi.yaml, template.grouped.yaml and its mains anew")
 
 // TestOpenAPI holds openapi.yaml equal to what the functions say:
 //

@@ -34,7 +34,20 @@ const migrates = "MigrateFunction"
 // deployed returns template.yaml and its functions by their names in the code.
 func deployed(t *testing.T) (template map[string]any, byName map[string]map[string]any) {
 	t.Helper()
-	template = parse(t, "template.yaml")
+	template, byName = deployedAs(t, "template.yaml")
+	for name := range byName {
+		if want := logicalName(name); dig(template, "Resources", want) == nil {
+			t.Errorf("template.yaml does not call %s %s", name, want)
+		}
+	}
+	return template, byName
+}
+
+// deployedAs returns one of the templates, and its functions, or groups of them,
+// by their names in the stack.
+func deployedAs(t *testing.T, file string) (template map[string]any, byName map[string]map[string]any) {
+	t.Helper()
+	template = parse(t, file)
 	byName = map[string]map[string]any{}
 	for logical, resource := range mapping(template, "Resources") {
 		if text(resource, "Type") != "AWS::Serverless::Function" || logical == migrates {
@@ -42,10 +55,7 @@ func deployed(t *testing.T) (template map[string]any, byName map[string]map[stri
 		}
 		name := strings.TrimPrefix(text(resource, "Properties", "FunctionName"), "!Sub ${AWS::StackName}-")
 		if byName[name] != nil {
-			t.Errorf("template.yaml has %s twice", name)
-		}
-		if want := logicalName(name); logical != want {
-			t.Errorf("template.yaml calls %s %s, want %s", name, logical, want)
+			t.Errorf("%s has %s twice", file, name)
 		}
 		byName[name] = resource.(map[string]any)
 	}
@@ -144,12 +154,19 @@ func TestTemplateGlobals(t *testing.T) {
 // function that alone reads the owner's connection string, and nothing else.
 func TestTemplateMigration(t *testing.T) {
 	t.Parallel()
-	template, byName := deployed(t)
-	for name, resource := range byName {
-		if text(resource, "DependsOn") != "Migration" {
-			t.Errorf("%s does not wait for the migration: DependsOn: Migration", name)
+	for _, file := range templates {
+		template, byName := deployedAs(t, file)
+		for name, resource := range byName {
+			if text(resource, "DependsOn") != "Migration" {
+				t.Errorf("%s: %s does not wait for the migration: DependsOn: Migration", file, name)
+			}
 		}
+		checkMigration(t, file, template)
 	}
+}
+
+func checkMigration(t *testing.T, file string, template map[string]any) {
+	t.Helper()
 	resource := mapping(template, "Resources", "Migration", "Properties")
 	if text(resource, "ServiceToken") != "!GetAtt "+migrates+".Arn" || text(resource, "Code") != "!Ref "+migrates+".Version" {
 		t.Errorf("the migration is %v: want it done by %s, and again for each version of that", resource, migrates)
@@ -165,8 +182,8 @@ func TestTemplateMigration(t *testing.T) {
 	if text(function, "AutoPublishAlias") == "" {
 		t.Errorf("%s has no versions", migrates)
 	}
-	if n := strings.Count(read(t, "template.yaml"), secret); n != 2 {
-		t.Errorf("template.yaml refers to the owner's connection string %d times, want twice, in %s", n, migrates)
+	if n := strings.Count(read(t, file), secret); n != 2 {
+		t.Errorf("%s refers to the owner's connection string %d times, want twice, in %s", file, n, migrates)
 	}
 }
 
@@ -255,7 +272,14 @@ var tooWide = regexp.MustCompile(`[a-z0-9]:\*[ \]]|Resource:(\[)?\*|Action:(\[)?
 // told of them.
 func TestTemplatePolicies(t *testing.T) {
 	t.Parallel()
-	_, byName := deployed(t)
+	for _, file := range templates {
+		_, byName := deployedAs(t, file)
+		checkPolicies(t, byName)
+	}
+}
+
+func checkPolicies(t *testing.T, byName map[string]map[string]any) {
+	t.Helper()
 	for name, resource := range byName {
 		var named, allowed []string
 		variables := mapping(resource, "Properties", "Environment", "Variables")
@@ -369,33 +393,6 @@ func TestTemplateTLS(t *testing.T) {
 	if pattern := text(template, "Parameters", "PublicUrl", "AllowedPattern"); !strings.HasPrefix(pattern, "^https://") {
 		t.Errorf("PublicUrl may be %s", pattern)
 	}
-}
-
-// TestTemplateConnections holds the sum of what may run at once below the
-// database's max_connections: an instance has one connection.
-func TestTemplateConnections(t *testing.T) {
-	t.Parallel()
-	template, byName := deployed(t)
-	sum := 0
-	for _, resource := range byName {
-		n := number(resource, "Properties", "ReservedConcurrentExecutions")
-		if n == 0 {
-			n = number(template, "Globals", "Function", "ReservedConcurrentExecutions")
-		}
-		if n == 0 {
-			t.Fatal("a function without reserved concurrency: nothing bounds its connections")
-		}
-		sum += n
-	}
-	// Some are PostgreSQL's own, some an operator's.
-	limit := number(template, "Parameters", "DatabaseMaxConnections", "Default")
-	if limit == 0 || sum > limit-20 {
-		t.Errorf("%d functions may run at once, and the database takes %d connections", sum, limit)
-	}
-	if least := number(template, "Parameters", "DatabaseMaxConnections", "MinValue"); least != sum+20 {
-		t.Errorf("a database of %d connections may be named, want %d at least", least, sum+20)
-	}
-	t.Logf("%d of %d connections", sum, limit)
 }
 
 // TestTemplateVariables wants every variable to be one that the code reads, and

@@ -2,6 +2,7 @@ package hosthttp
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"docuvault/shared/host"
@@ -12,18 +13,18 @@ import (
 // while load balancers notice that /readyz refuses.
 const drainDelay = 2 * time.Second
 
-// Serve is the main of an HTTP function: it constructs the function, then runs
-// it on AWS Lambda (AWS_LAMBDA_RUNTIME_API is set) or on $PORT (default 8080)
-// with /healthz, /readyz and a graceful end. A constructor's error ends the
-// process with one line.
-func Serve(fn host.Function) {
+// Serve is the main of an HTTP function, or of several that share a program: it
+// constructs them, then runs them on AWS Lambda (AWS_LAMBDA_RUNTIME_API is set)
+// or on $PORT (default 8080) with /healthz, /readyz and a graceful end. A
+// constructor's error ends the process with one line.
+func Serve(fns ...host.Function) {
 	host.Main(func(ctx context.Context, env *host.Env) error {
-		return run(ctx, env, fn)
+		return run(ctx, env, fns)
 	})
 }
 
-func run(ctx context.Context, env *host.Env, fn host.Function) error {
-	handler, err := Handler(env, fn)
+func run(ctx context.Context, env *host.Env, fns []host.Function) error {
+	handler, err := Handler(env, fns...)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,11 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 	if err != nil {
 		return err
 	}
-	env.Log.Info("listening", "function", fn.Name, "address", ln.Addr().String())
+	names := make([]string, len(fns))
+	for i, fn := range fns {
+		names[i] = fn.Name
+	}
+	env.Log.Info("listening", "function", strings.Join(names, " "), "address", ln.Addr().String())
 	server := &hostserver.Server{Env: env, Handler: handler, Headers: edge.Headers, DrainDelay: drainDelay}
 	return server.Run(ctx, ln)
 }
