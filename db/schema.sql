@@ -759,6 +759,7 @@ CREATE TABLE public.documents (
     verify_until timestamp with time zone,
     trashed_at timestamp with time zone,
     day date GENERATED ALWAYS AS (COALESCE(document_date, ((created_at AT TIME ZONE 'UTC'::text))::date)) STORED NOT NULL,
+    traceparent text,
     CONSTRAINT documents_check CHECK ((((topic_id IS NOT NULL) AND (topic_source IS NOT NULL)) OR ((topic_id IS NULL) AND (COALESCE(topic_source, 'user'::text) = 'user'::text)))),
     CONSTRAINT documents_check1 CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (status_before IS NULL))),
     CONSTRAINT documents_check2 CHECK (((upload_id IS NULL) OR (part_size IS NOT NULL))),
@@ -768,6 +769,7 @@ CREATE TABLE public.documents (
     CONSTRAINT documents_status_before_check CHECK ((status_before = ANY (ARRAY['stored'::text, 'ready'::text, 'failed'::text]))),
     CONSTRAINT documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'stored'::text, 'processing'::text, 'ready'::text, 'failed'::text, 'rejected'::text, 'expired'::text, 'trashed'::text, 'purging'::text]))),
     CONSTRAINT documents_topic_source_check CHECK ((topic_source = ANY (ARRAY['user'::text, 'local'::text, 'openai'::text, 'anthropic'::text]))),
+    CONSTRAINT documents_traceparent_check CHECK ((traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'::text)),
     CONSTRAINT documents_trashed CHECK (((status = ANY (ARRAY['trashed'::text, 'purging'::text])) OR (trashed_at IS NULL)))
 );
 ALTER TABLE ONLY public.documents ALTER COLUMN user_id SET STATISTICS 0;

@@ -23,6 +23,7 @@ import (
 	"docuvault/shared/host/hostserver"
 	"docuvault/shared/host/supervise"
 	"docuvault/shared/storage"
+	"docuvault/shared/telemetry"
 )
 
 type serveCmd struct {
@@ -80,6 +81,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			log.Error("not all was closed", "error", err)
 		}
 	}()
+	if _, err := telemetry.Open(env); err != nil { // first, so that it is closed last
+		return err
+	}
 	letters.provide(env, log)
 	handler, err := c.handler(ctx, env, parts)
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/secret"
+	"docuvault/shared/telemetry"
 )
 
 // Config is how functions reach PostgreSQL.
@@ -69,16 +70,25 @@ func open(env *host.Env) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := New(cfg, nil)
+	measured, err := telemetry.Open(env)
 	if err != nil {
 		return nil, err
 	}
+	var tracer pgx.QueryTracer
+	if measured.Tracing() {
+		tracer = newTracer(measured)
+	}
+	opened, err := New(cfg, tracer)
+	if err != nil {
+		return nil, err
+	}
+	measure(measured, opened.pool)
 	env.Ready("database", opened.Check)
 	return opened, nil
 }
 
 // New makes a DB that connects on first use. A tracer, if any, sees every
-// query; tests count with it.
+// query; [Open] traces with it, tests count.
 func New(cfg Config, tracer pgx.QueryTracer) (*DB, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL.Reveal())
 	if err != nil {

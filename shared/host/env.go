@@ -70,6 +70,7 @@ var secretVariables = map[string]bool{
 	"DATABASE_URL": true, "DATABASE_MIGRATE_URL": true,
 	"MASTER_KEYS": true, "SESSION_KEYS": true, "JWT_SIGNING_KEYS": true, "JWT_PUBLIC_KEYS": true,
 	"S3_ACCESS_KEY": true, "S3_SECRET_KEY": true, "STORAGE_EVENT_TOKEN": true, "SMTP_URL": true,
+	"METRICS_TOKEN": true, "OTEL_EXPORTER_OTLP_HEADERS": true,
 }
 
 // Config parses and validates one typed part of the environment. T is a struct

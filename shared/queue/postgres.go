@@ -150,10 +150,9 @@ func (p *Postgres) Send(ctx context.Context, queue string, messages ...Message) 
 	if err := checkName(queue); err != nil {
 		return err
 	}
-	for i, m := range messages {
-		if err := check(m); err != nil {
-			return fmt.Errorf("message %d of %d: %w", i+1, len(messages), err)
-		}
+	messages, err := outgoing(ctx, messages)
+	if err != nil {
+		return err
 	}
 	sender := p.sender
 	p.mu.Lock()

@@ -17,10 +17,14 @@ package queue
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"docuvault/shared/telemetry"
 )
 
 // Limits that hold for every driver. They are those of Amazon SQS, where that
@@ -143,6 +147,36 @@ func checkName(queue string) error {
 		return fmt.Errorf("queue %q: %w", queue, ErrName)
 	}
 	return nil
+}
+
+// outgoing checks messages, and gives each the trace context of ctx unless it
+// has one: that is how a trace goes on in whoever consumes it. A message whose
+// attributes are full goes without.
+func outgoing(ctx context.Context, messages []Message) ([]Message, error) {
+	for i, m := range messages {
+		if err := check(m); err != nil {
+			return nil, fmt.Errorf("message %d of %d: %w", i+1, len(messages), err)
+		}
+	}
+	trace := telemetry.TraceParent(ctx)
+	if trace == "" {
+		return messages, nil
+	}
+	traced := slices.Clone(messages)
+	for i, m := range traced {
+		if _, has := m.Attributes[telemetry.Carrier]; has {
+			continue
+		}
+		attributes := maps.Clone(m.Attributes)
+		if attributes == nil {
+			attributes = map[string]string{}
+		}
+		attributes[telemetry.Carrier] = trace
+		if m.Attributes = attributes; check(m) == nil {
+			traced[i] = m
+		}
+	}
+	return traced, nil
 }
 
 // check returns ErrTooLarge or ErrInvalid unless every driver can carry m

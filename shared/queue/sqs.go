@@ -223,10 +223,8 @@ func (s *SQS) Send(ctx context.Context, queue string, messages ...Message) error
 	if err != nil {
 		return err
 	}
-	for i, m := range messages {
-		if err := check(m); err != nil {
-			return fmt.Errorf("message %d of %d: %w", i+1, len(messages), err)
-		}
+	if messages, err = outgoing(ctx, messages); err != nil {
+		return err
 	}
 	if len(messages) == 0 {
 		return nil

@@ -25,6 +25,7 @@ import (
 	"docuvault/shared/queue"
 	"docuvault/shared/settle"
 	"docuvault/shared/storage"
+	"docuvault/shared/telemetry"
 	"docuvault/shared/vault"
 )
 
@@ -242,7 +243,7 @@ func (r *Reconciler) abandoned(ctx context.Context, actor database.Actor, d dueR
 		return nil
 	default:
 		report.Resent++
-		return r.jobs.Send(ctx, job.Analyze, queue.Message{Body: job.Document{User: d.user, Document: d.document}.Encode()})
+		return r.send(ctx, d, job.Analyze)
 	}
 }
 
@@ -251,6 +252,25 @@ func (r *Reconciler) abandoned(ctx context.Context, actor database.Actor, d dueR
 func (r *Reconciler) resend(ctx context.Context, d dueRow, to string) error {
 	if err := r.later(ctx, d, `next_due_at = clock_timestamp() + interval '5 minutes'`); err != nil {
 		return err
+	}
+	return r.send(ctx, d, to)
+}
+
+// send sends a document's job. An analysis goes on in the trace in which its
+// upload began.
+func (r *Reconciler) send(ctx context.Context, d dueRow, to string) error {
+	if to == job.Analyze {
+		var trace string
+		err := r.db.Do(ctx, database.OnBehalfOf(d.user), func(b *database.Batch) {
+			var found bool
+			b.Maybe(&found, `SELECT coalesce(traceparent, '') FROM documents WHERE id = @id AND user_id = app_user()`, database.Args{"id": d.document}, &trace)
+		})
+		if err != nil {
+			return fmt.Errorf("reconcile: trace of a document: %w", err)
+		}
+		var end telemetry.Ended
+		ctx, end = telemetry.Continue(ctx, trace, "send analysis again")
+		defer end(nil)
 	}
 	return r.jobs.Send(ctx, to, queue.Message{Body: job.Document{User: d.user, Document: d.document}.Encode()})
 }

@@ -30,6 +30,7 @@ import (
 	"docuvault/shared/queue"
 	"docuvault/shared/quota"
 	"docuvault/shared/storage"
+	"docuvault/shared/telemetry"
 	"docuvault/shared/vault"
 )
 
@@ -128,6 +129,8 @@ type pendingRow struct {
 	partSize int64  // 0: sent in one request
 	uploadID string // "": storage has not begun it
 	held     bool   // somebody assembles or reads it
+
+	trace string // the trace in which it began, as W3C writes it; "": none
 }
 
 // Settle moves a pending document on if its bytes are in storage: to stored
@@ -160,6 +163,16 @@ func (s *Settler) settle(ctx context.Context, actor database.Actor, document id.
 		return row.status, nil
 	}
 
+	// An upload is one trace from its begin on. Whoever settles it, the client's
+	// request, an event or the reconciler, has its own, to which the span links.
+	ctx, end := telemetry.Continue(ctx, row.trace, "settle upload")
+	status, err := s.decide(ctx, actor, document, row, beat)
+	end(err)
+	return status, err
+}
+
+// decide is what settle does with a pending document.
+func (s *Settler) decide(ctx context.Context, actor database.Actor, document id.ID, row pendingRow, beat Beat) (vault.Status, error) {
 	info, err := s.store.Stat(ctx, row.key)
 	if errors.Is(err, storage.ErrNotFound) && row.partSize > 0 {
 		var mine bool
@@ -293,9 +306,9 @@ func (s *Settler) read(ctx context.Context, actor database.Actor, document id.ID
 	var there bool
 	err := s.db.Do(ctx, actor, func(b *database.Batch) {
 		b.Maybe(&there, `SELECT status, object_key, size, sha256, coalesce(part_size, 0), coalesce(upload_id, ''),
-		      coalesce(verify_until > clock_timestamp(), false)
+		      coalesce(verify_until > clock_timestamp(), false), coalesce(traceparent, '')
 		    FROM documents WHERE id = @id AND user_id = app_user()`,
-			database.Args{"id": document}, &r.status, &r.key, &r.size, &r.sha, &r.partSize, &r.uploadID, &r.held)
+			database.Args{"id": document}, &r.status, &r.key, &r.size, &r.sha, &r.partSize, &r.uploadID, &r.held, &r.trace)
 	})
 	switch {
 	case err != nil:

@@ -13,6 +13,9 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"go.opentelemetry.io/otel/trace"
+
+	"docuvault/shared/telemetry"
 )
 
 // retries is how often a request is tried in all when storage does not answer;
@@ -120,7 +123,9 @@ func (r *role) RetrieveWithCredContext(cc *credentials.CredContext) (credentials
 // Put implements Backend. It is one PUT whatever the size (S3 takes 5 GiB). The
 // SHA-256 goes ahead as a signed header, so that storage itself checks the bytes
 // and Stat knows it.
-func (b *bucket) Put(ctx context.Context, key string, body io.Reader, size int64, opt PutOptions) error {
+func (b *bucket) Put(ctx context.Context, key string, body io.Reader, size int64, opt PutOptions) (err error) {
+	ctx, end := called(ctx, "PutObject")
+	defer func() { end(err) }()
 	measured, err := measure(body, size)
 	if err != nil {
 		return fmt.Errorf("storage put: %w", err)
@@ -140,7 +145,9 @@ func (b *bucket) Put(ctx context.Context, key string, body io.Reader, size int64
 }
 
 // Get implements Backend.
-func (b *bucket) Get(ctx context.Context, key string) (io.ReadCloser, Info, error) {
+func (b *bucket) Get(ctx context.Context, key string) (_ io.ReadCloser, _ Info, err error) {
+	ctx, end := called(ctx, "GetObject")
+	defer func() { end(err) }()
 	body, info, _, err := b.core.GetObject(ctx, b.name, key, minio.GetObjectOptions{Checksum: true})
 	if err != nil {
 		return nil, Info{}, translate("get", err)
@@ -162,7 +169,9 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 // Stat implements Backend.
-func (b *bucket) Stat(ctx context.Context, key string) (Info, error) {
+func (b *bucket) Stat(ctx context.Context, key string) (_ Info, err error) {
+	ctx, end := called(ctx, "HeadObject")
+	defer func() { end(err) }()
 	info, err := b.core.StatObject(ctx, b.name, key, minio.StatObjectOptions{Checksum: true})
 	if err != nil {
 		if isNotFound(err) && b.lost(ctx) {
@@ -176,7 +185,9 @@ func (b *bucket) Stat(ctx context.Context, key string) (Info, error) {
 
 // Delete implements Backend. A bucket without versioning lists each object as
 // its one version "null".
-func (b *bucket) Delete(ctx context.Context, key string) error {
+func (b *bucket) Delete(ctx context.Context, key string) (err error) {
+	ctx, end := called(ctx, "DeleteObject")
+	defer func() { end(err) }()
 	var gone error
 	for range deleteRounds {
 		versions, err := b.versions(ctx, key)
@@ -239,9 +250,23 @@ func (b *bucket) Health(ctx context.Context) error {
 	return translate("health", err)
 }
 
+// called starts the span of a call, if there is one to be part of. It has the
+// operation's name; an object's key would tell of whom it is.
+func called(ctx context.Context, operation string) (context.Context, telemetry.Ended) {
+	ctx, end := telemetry.Span(ctx, "S3 "+operation, trace.SpanKindClient)
+	return ctx, func(err error) {
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) {
+			err = nil // answers, not failures
+		}
+		end(err)
+	}
+}
+
 // List implements Lister.
 func (b *bucket) List(ctx context.Context, prefix, after string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
+		ctx, end := called(ctx, "ListObjects")
+		defer end(nil)
 		for info := range b.core.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: prefix, StartAfter: after, Recursive: true}) {
 			if info.Err != nil {
 				yield(Info{}, translate("list", info.Err))

@@ -12,13 +12,17 @@ import (
 
 // NewMultipart implements Multipart. opt.IfAbsent is ignored: Complete always
 // demands a free key.
-func (b *bucket) NewMultipart(ctx context.Context, key string, opt PutOptions) (string, error) {
+func (b *bucket) NewMultipart(ctx context.Context, key string, opt PutOptions) (_ string, err error) {
+	ctx, end := called(ctx, "CreateMultipartUpload")
+	defer func() { end(err) }()
 	id, err := b.core.NewMultipartUpload(ctx, b.name, key, multipartOptions(opt))
 	return id, translate("begin multipart", err)
 }
 
 // ListParts implements Multipart.
-func (b *bucket) ListParts(ctx context.Context, key, uploadID string) ([]Part, error) {
+func (b *bucket) ListParts(ctx context.Context, key, uploadID string) (_ []Part, err error) {
+	ctx, end := called(ctx, "ListParts")
+	defer func() { end(err) }()
 	byNumber := map[int]int{} // number -> index: SeaweedFS lists a re-sent part twice
 	parts := []Part{}
 	for marker := 0; ; {
@@ -46,7 +50,9 @@ func (b *bucket) ListParts(ctx context.Context, key, uploadID string) ([]Part, e
 }
 
 // Complete implements Multipart.
-func (b *bucket) Complete(ctx context.Context, key, uploadID string, parts []Part) error {
+func (b *bucket) Complete(ctx context.Context, key, uploadID string, parts []Part) (err error) {
+	ctx, end := called(ctx, "CompleteMultipartUpload")
+	defer func() { end(err) }()
 	if len(parts) == 0 {
 		return errors.New("storage complete multipart: no parts")
 	}
@@ -60,13 +66,15 @@ func (b *bucket) Complete(ctx context.Context, key, uploadID string, parts []Par
 	}
 	var options minio.PutObjectOptions
 	options.SetMatchETagExcept("*")
-	_, err := b.core.CompleteMultipartUpload(ctx, b.name, key, uploadID, list, options)
+	_, err = b.core.CompleteMultipartUpload(ctx, b.name, key, uploadID, list, options)
 	return translate("complete multipart", err)
 }
 
 // Abort implements Multipart.
-func (b *bucket) Abort(ctx context.Context, key, uploadID string) error {
-	err := translate("abort multipart", b.core.AbortMultipartUpload(ctx, b.name, key, uploadID))
+func (b *bucket) Abort(ctx context.Context, key, uploadID string) (err error) {
+	ctx, end := called(ctx, "AbortMultipartUpload")
+	defer func() { end(err) }()
+	err = translate("abort multipart", b.core.AbortMultipartUpload(ctx, b.name, key, uploadID))
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}

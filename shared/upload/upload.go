@@ -27,6 +27,7 @@ import (
 	"docuvault/shared/objectkey"
 	"docuvault/shared/quota"
 	"docuvault/shared/storage"
+	"docuvault/shared/telemetry"
 	"docuvault/shared/vault"
 )
 
@@ -317,7 +318,7 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		"content_type": in.ContentType, "ttl": u.cfg.URLTTL, "part_size": u.partSize(in.Size),
 		"filename": sealed.Filename, "title": sealed.Title, "correspondent": sealed.Correspondent,
 		"document_date": in.DocumentDate.Null(), "original_modified_at": nullTime(in.OriginalModifiedAt),
-		"folder": database.NullID(in.FolderID),
+		"folder": database.NullID(in.FolderID), "trace": telemetry.TraceParent(ctx),
 	}
 	if u.partSize(in.Size) != nil {
 		args["ttl"] = multipart.TTL
@@ -335,9 +336,9 @@ func (u *Uploads) insert(ctx context.Context, actor database.Actor, k *keys.User
 		         AND status NOT IN ('rejected', 'expired') FOR SHARE`, args)
 		b.Maybe(&inserted, `WITH `+quota.Reserve+`, made AS (
 		  INSERT INTO documents (id, user_id, status, next_due_at, object_key, size, sha256, allow_duplicate, content_type,
-		    upload_expires_at, part_size, filename_sealed, title_sealed, correspondent_sealed, document_date, original_modified_at, folder_id)
+		    upload_expires_at, part_size, filename_sealed, title_sealed, correspondent_sealed, document_date, original_modified_at, traceparent, folder_id)
 		  SELECT @id, user_id, 'pending', clock_timestamp() + interval '1 minute', @key, @size, @sha, @allow_duplicate, @content_type,
-		    clock_timestamp() + @ttl, @part_size::bigint, @filename, @title, @correspondent, @document_date, @original_modified_at,
+		    clock_timestamp() + @ttl, @part_size::bigint, @filename, @title, @correspondent, @document_date, @original_modified_at, NULLIF(@trace, ''),
 		    `+vault.EnsureFolder+`
 		    FROM reserved
 		  RETURNING `+openedColumns+`)

@@ -34,10 +34,14 @@ import (
 	"docuvault/shared/secret"
 	"docuvault/shared/storage"
 	"docuvault/shared/storage/storagetest"
+	"docuvault/shared/telemetry/telemetrytest"
 )
 
 // EventToken is STORAGE_EVENT_TOKEN of every World.
 const EventToken = "an-event-token-of-32-characters-or-more"
+
+// MetricsToken is METRICS_TOKEN of every World.
+const MetricsToken = "a-token-of-a-scraper-that-is-long-enough"
 
 // Quota is the limit of a user of [World.User], in bytes.
 const Quota = 1 << 30
@@ -50,6 +54,8 @@ type World struct {
 	Store  *storage.Store
 	Server *httptest.Server
 	Vars   map[string]string
+	// Collector gets its traces and metrics.
+	Collector *telemetrytest.Collector
 
 	signer  *auth.Signer
 	allowed []string // parts of error lines that the test expects
@@ -69,11 +75,13 @@ func New(t testing.TB, vars map[string]string, provide ...func(env *host.Env)) *
 // to it.
 func On(t testing.TB, db *dbtest.Database, vars map[string]string, provide ...func(env *host.Env)) *World {
 	t.Helper()
-	w := &World{DB: db, once: map[string]any{}}
+	w := &World{DB: db, Collector: telemetrytest.New(t), once: map[string]any{}}
 	w.Vars = Vars(t, w.DB)
+	w.Vars["OTEL_EXPORTER_OTLP_ENDPOINT"], w.Vars["METRICS_TOKEN"] = w.Collector.URL, MetricsToken
 	for name, value := range vars {
 		w.Vars[name] = value
 	}
+	t.Cleanup(func() { w.checkTelemetry(t) }) // after the Env has sent its last
 	w.Env, w.Log = hosttest.Env(t, w.Vars)
 	t.Cleanup(func() { w.checkLog(t) })
 	for _, p := range provide {
@@ -110,6 +118,14 @@ func (w *World) checkLog(t testing.TB) {
 	}
 	for _, leak := range hosttest.LeaksOfDump(w.DB.Dump(t)) {
 		t.Errorf("the database holds %s", leak)
+	}
+}
+
+// checkTelemetry fails the test if a span or a metric holds what may be seen
+// nowhere.
+func (w *World) checkTelemetry(t testing.TB) {
+	for _, leak := range hosttest.Leaks(w.Collector.Raw()) {
+		t.Errorf("the telemetry holds %s", leak)
 	}
 }
 

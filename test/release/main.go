@@ -173,7 +173,7 @@ func (r release) checkout(ctx context.Context, dir string) error {
 // flags are how a release is built: nothing of the folder, the machine, the user
 // or the time goes into the binary.
 func (r release) flags() []string {
-	return []string{"build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags", "web", "-ldflags", "-s -w -buildid= -X main.release=" + r.version}
+	return []string{"build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-tags", "web", "-ldflags", "-s -w -buildid= -X main.release=" + r.version + " -X docuvault/shared/telemetry.release=" + r.version}
 }
 
 // twice builds a binary in both folders, and returns the first if they are the

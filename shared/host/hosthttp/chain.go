@@ -16,9 +16,12 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"docuvault/shared/fault"
 	"docuvault/shared/host"
+	"docuvault/shared/telemetry"
 )
 
 // Deadlines of a request.
@@ -36,7 +39,6 @@ const (
 // request owns it.
 type call struct {
 	id     string
-	trace  string // traceparent, "" if there was no valid one
 	client netip.Addr
 	public *url.URL
 	code   fault.Code // of the problem that was answered
@@ -59,20 +61,15 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// TraceParent returns the W3C trace context that came with the request that ctx
-// belongs to, to be handed on; "" if none.
-func TraceParent(ctx context.Context) string {
-	if c := callOf(ctx); c != nil {
-		return c.trace
-	}
-	return ""
-}
-
 // Handler constructs the functions, which are all HTTP functions, on one mux
 // with the chain around it. [Serve], the all-in-one server and the tests of
 // functions serve the same thing. GET /openapi.yaml describes exactly these
 // functions.
 func Handler(env *host.Env, fns ...host.Function) (http.Handler, error) {
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
 	edge, err := OpenEdge(env)
 	if err != nil {
 		return nil, err
@@ -91,7 +88,10 @@ func Handler(env *host.Env, fns ...host.Function) (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(out)
 	})
-	return &chain{env: env, edge: edge, mux: mux, request: requestTimeout, body: bodyTimeout}, nil
+	return &chain{
+		env: env, edge: edge, mux: mux, request: requestTimeout, body: bodyTimeout, telemetry: measured,
+		took: measured.Duration("http.server.request.duration", "How long requests took, by route and status."),
+	}, nil
 }
 
 type chain struct {
@@ -99,24 +99,27 @@ type chain struct {
 	edge          *Edge
 	mux           *http.ServeMux
 	request, body time.Duration // timeouts
+	telemetry     *telemetry.Telemetry
+	took          func(ctx context.Context, took time.Duration, attributes ...attribute.KeyValue)
 }
 
 // ServeHTTP serves one request: id, headers, deadline, cross-origin check,
-// route, and at the end one log line. The line has the route's pattern, never
-// the URL.
+// route, and at the end one log line, one measurement and the end of its span.
+// These have the route's pattern, never the URL.
 func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.env.Now()
 	c := &call{
 		id:     requestID(r),
-		trace:  traceParent(r.Header.Get("Traceparent")),
 		client: s.edge.ClientAddr(r),
 		public: s.edge.PublicURL(r),
 	}
+	method := attribute.String("http.request.method", cleanMethod(r.Method))
+	ctx, span := s.telemetry.Root(r.Context(), cleanMethod(r.Method), trace.SpanKindServer, r.Header.Get(telemetry.Carrier))
 	log := s.env.Log.With("request_id", c.id)
-	if c.trace != "" {
-		log = log.With("trace_id", c.trace[3:35])
+	if id := telemetry.TraceID(ctx); id != "" {
+		log = log.With("trace_id", id)
 	}
-	ctx := host.WithLogger(context.WithValue(r.Context(), callKey{}, c), log)
+	ctx = host.WithLogger(context.WithValue(ctx, callKey{}, c), log)
 	ctx, cancel := s.withDeadline(ctx)
 	defer cancel()
 
@@ -132,10 +135,27 @@ func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec.Header().Set("X-Request-Id", c.id)
 
 	cut := s.guarded(rec, r)
-	s.logLine(log, r, rec, c, s.env.Now().Sub(start))
+	took := s.env.Now().Sub(start)
+	s.logLine(log, r, rec, c, took)
+	about := []attribute.KeyValue{method, attribute.String("http.route", route(r)), attribute.Int("http.response.status_code", rec.status)}
+	span.SetName(cleanMethod(r.Method) + " " + route(r))
+	span.SetAttributes(about...)
+	telemetry.End(span, c.failure(rec.status))
+	s.took(context.WithoutCancel(ctx), took, about...)
 	if cut {
 		panic(http.ErrAbortHandler) // the only way to tell the client that the answer is not whole
 	}
+}
+
+// failure is what went wrong on our side.
+func (c *call) failure(status int) error {
+	if status < http.StatusInternalServerError {
+		return nil
+	}
+	if c.code == "" {
+		return fault.New(fault.Internal, "")
+	}
+	return fault.New(c.code, "")
 }
 
 // guarded runs the route. A panic is answered with 500 if nothing is written
@@ -236,17 +256,6 @@ func requestID(r *http.Request) string {
 		return lc.AwsRequestID
 	}
 	return uuid.Must(uuid.NewV7()).String()
-}
-
-var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
-// traceParent returns s if it is a trace context of version 00 whose ids are
-// not zero (W3C Trace Context section 3.2), else "".
-func traceParent(s string) string {
-	if !validTraceParent.MatchString(s) || strings.Trim(s[3:35], "0") == "" || strings.Trim(s[36:52], "0") == "" {
-		return ""
-	}
-	return s
 }
 
 // recorder notes status and size for the log line, and turns the mux's own

@@ -225,7 +225,7 @@ func TestGuardMarksOpenAPI(t *testing.T) {
 	}
 }
 
-func TestRequestIDsAndTraces(t *testing.T) {
+func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for given, kept := range map[string]bool{
 		"0196f3a2-7c11-7b3e-9f5d-2f6a1c0e4b7d": true, "abcdefgh": true,
@@ -234,16 +234,6 @@ func TestRequestIDsAndTraces(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["X-Request-Id"] = []string{given}
 		if got := requestID(r); (got == given) != kept || !validRequestID.MatchString(got) {
-			t.Errorf("%q became %q", given, got)
-		}
-	}
-	good := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	for given, want := range map[string]string{
-		good: good, good + "x": "", strings.ToUpper(good): "", "ff" + good[2:]: "",
-		"00-00000000000000000000000000000000-00f067aa0ba902b7-01": "",
-		"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01": "",
-	} {
-		if got := traceParent(given); got != want {
 			t.Errorf("%q became %q", given, got)
 		}
 	}

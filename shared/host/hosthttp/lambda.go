@@ -11,11 +11,14 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 
 	"docuvault/shared/host/hostserver"
+	"docuvault/shared/telemetry"
 )
 
 // serveLambda takes requests from the Lambda Runtime API until the process
 // ends.
-func serveLambda(handler http.Handler) { lambda.Start(lambdaHandler(handler)) }
+func serveLambda(handler http.Handler, t *telemetry.Telemetry) {
+	lambda.Start(telemetry.Flushing(t, lambdaHandler(handler)))
+}
 
 type eventKey struct{}
 

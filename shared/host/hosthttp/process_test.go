@@ -48,7 +48,6 @@ type echo struct {
 	Client    string    `json:"client"`
 	Public    string    `json:"public"`
 	RequestID string    `json:"request_id"`
-	Trace     string    `json:"trace"`
 	Deadline  time.Time `json:"deadline"`
 }
 
@@ -64,7 +63,7 @@ func echoFunction() host.Function {
 		out.Body = echo{
 			Verbose: in.Verbose, Labels: in.Labels, IfMatch: in.IfMatch, Agent: in.Agent, Refresh: in.Refresh, Theme: in.Theme,
 			Name: in.Body.Name, Client: hosthttp.ClientAddr(ctx).String(), Public: hosthttp.PublicURL(ctx).String(),
-			RequestID: hosthttp.RequestID(ctx), Trace: hosthttp.TraceParent(ctx), Deadline: deadline,
+			RequestID: hosthttp.RequestID(ctx), Deadline: deadline,
 		}
 		switch in.Body.Name {
 		case "panic":
@@ -212,7 +211,6 @@ func TestLambdaCarriesEverything(t *testing.T) {
 		Refresh: "abc.def", Theme: "dark", Name: "Rechnung € 12",
 		Client: "205.255.255.176", Public: "https://r3pmxmplak.execute-api.eu-central-1.amazonaws.com",
 		RequestID: "8476a536-e9f4-11e8-9739-000000000001",
-		Trace:     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -246,7 +244,7 @@ func TestRealEventsInAProcess(t *testing.T) {
 		want := echo{
 			Verbose: true, Labels: []string{"b,c", "d"}, IfMatch: `"a,b", "c"`, Agent: "curl/8.14.1",
 			Refresh: "abc.def", Theme: "dark", Name: "Rechnung € 12", Client: "127.0.0.1", Public: got.Public,
-			RequestID: got.RequestID, Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Deadline: got.Deadline,
+			RequestID: got.RequestID, Deadline: got.Deadline,
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) || !strings.HasPrefix(got.Public, "https://") {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, want)

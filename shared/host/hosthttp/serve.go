@@ -7,6 +7,7 @@ import (
 
 	"docuvault/shared/host"
 	"docuvault/shared/host/hostserver"
+	"docuvault/shared/telemetry"
 )
 
 // drainDelay is how long a container still accepts requests after SIGTERM,
@@ -24,6 +25,10 @@ func Serve(fns ...host.Function) {
 }
 
 func run(ctx context.Context, env *host.Env, fns []host.Function) error {
+	measured, err := telemetry.OpenAs(env, service(env, fns))
+	if err != nil {
+		return err
+	}
 	handler, err := Handler(env, fns...)
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func run(ctx context.Context, env *host.Env, fns []host.Function) error {
 		return err
 	}
 	if env.Lookup("AWS_LAMBDA_RUNTIME_API") != "" {
-		serveLambda(handler)
+		serveLambda(handler, measured)
 		return nil
 	}
 	ln, err := hostserver.Listen(env, "8080")
@@ -50,4 +55,16 @@ func run(ctx context.Context, env *host.Env, fns []host.Function) error {
 	env.Log.Info("listening", "function", strings.Join(names, " "), "address", ln.Addr().String())
 	server := &hostserver.Server{Env: env, Handler: handler, Headers: edge.Headers, DrainDelay: drainDelay}
 	return server.Run(ctx, ln)
+}
+
+// service is the process's name in traces and metrics: the function's, or what
+// the platform calls several.
+func service(env *host.Env, fns []host.Function) string {
+	if platform := env.Lookup("AWS_LAMBDA_FUNCTION_NAME"); len(fns) > 1 && platform != "" {
+		return platform
+	}
+	if len(fns) == 1 {
+		return fns[0].Name
+	}
+	return "docuvault"
 }

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"go.opentelemetry.io/otel/attribute"
 
 	"docuvault/shared/host"
 	"docuvault/shared/host/hostserver"
 	"docuvault/shared/queue"
+	"docuvault/shared/telemetry"
 )
 
 // Consumer is the trigger of a queue function.
@@ -48,18 +50,30 @@ func (c *Consumer) Source() string { return c.queue }
 // each message, and panics as errors. The message's logger is
 // host.Logger(ctx). Tests of functions call it too.
 func (c *Consumer) Construct(env *host.Env) (queue.Handler, error) {
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
 	handle, err := c.construct(env)
 	if err != nil {
 		return nil, err
 	}
+	took := measured.Duration("messaging.process.duration", "How long messages took, by queue and outcome.")
 	return func(ctx context.Context, m queue.Message) error {
 		start := env.Now()
+		ctx, end := measured.Process(ctx, c.queue, m.Attributes[telemetry.Carrier])
 		log := env.Log.With("queue", c.queue, "message_id", m.ID, "receive", m.ReceiveCount)
-		if trace := m.Attributes[TraceParent]; validTraceParent.MatchString(trace) {
-			log = log.With("trace_id", trace[3:35])
+		if id := telemetry.TraceID(ctx); id != "" {
+			log = log.With("trace_id", id)
 		}
 		err := call(host.WithLogger(ctx, log), handle, m)
-		ms := float64(env.Now().Sub(start).Microseconds()) / 1000
+		end(err)
+		lasted, outcome := env.Now().Sub(start), "done"
+		if err != nil {
+			outcome = "failed"
+		}
+		took(context.WithoutCancel(ctx), lasted, attribute.String("messaging.destination.name", c.queue), attribute.String("outcome", outcome))
+		ms := float64(lasted.Microseconds()) / 1000
 		if err != nil {
 			log.Error("message failed", "ms", ms, "error", err)
 			return err
@@ -68,11 +82,6 @@ func (c *Consumer) Construct(env *host.Env) (queue.Handler, error) {
 		return nil
 	}, nil
 }
-
-// TraceParent is the attribute that carries the sender's W3C trace context.
-const TraceParent = "traceparent"
-
-var validTraceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 func call(ctx context.Context, handle queue.Handler, m queue.Message) (err error) {
 	defer func() {
@@ -110,6 +119,10 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 	if !ok {
 		return fmt.Errorf("function %s is no queue function: its trigger is %T", fn.Name, fn.Trigger)
 	}
+	measured, err := telemetry.OpenAs(env, fn.Name)
+	if err != nil {
+		return fmt.Errorf("function %s: %w", fn.Name, err)
+	}
 	if env.Lookup("AWS_LAMBDA_RUNTIME_API") != "" {
 		handle, err := consumer.Construct(env)
 		if err != nil {
@@ -118,7 +131,7 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 		if err := env.Start(ctx); err != nil {
 			return fmt.Errorf("function %s: %w", fn.Name, err)
 		}
-		lambda.Start(batchHandler(handle))
+		lambda.Start(telemetry.Flushing(measured, batchHandler(handle)))
 		return nil
 	}
 	loop, err := consumer.Start(env)

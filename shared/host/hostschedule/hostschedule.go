@@ -15,8 +15,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"go.opentelemetry.io/otel/trace"
 
 	"docuvault/shared/host"
+	"docuvault/shared/telemetry"
 )
 
 // Run is one run of a schedule. It is bounded, can be cut off at any point, and
@@ -74,16 +76,25 @@ func (j *Job) Interval() time.Duration { return j.every }
 // deadline, and panics as errors. Its logger is host.Logger(ctx). Tests of
 // functions call it too.
 func (j *Job) Construct(env *host.Env) (Run, error) {
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
 	once, err := j.construct(env)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
 		start := env.Now()
+		ctx, span := measured.Root(ctx, "run "+j.Source(), trace.SpanKindInternal, "")
 		log := env.Log.With("schedule", j.Source())
+		if id := telemetry.TraceID(ctx); id != "" {
+			log = log.With("trace_id", id)
+		}
 		ctx, cancel := withDeadline(host.WithLogger(ctx, log))
 		defer cancel()
 		err := call(ctx, once)
+		telemetry.End(span, err)
 		ms := float64(env.Now().Sub(start).Microseconds()) / 1000
 		if err != nil {
 			log.Error("run failed", "ms", ms, "error", err)
@@ -164,6 +175,10 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 	if !ok {
 		return fmt.Errorf("function %s is no schedule: its trigger is %T", fn.Name, fn.Trigger)
 	}
+	measured, err := telemetry.OpenAs(env, fn.Name)
+	if err != nil {
+		return fmt.Errorf("function %s: %w", fn.Name, err)
+	}
 	once, err := job.Construct(env)
 	if err != nil {
 		return fmt.Errorf("function %s: %w", fn.Name, err)
@@ -172,7 +187,7 @@ func run(ctx context.Context, env *host.Env, fn host.Function) error {
 		return fmt.Errorf("function %s: %w", fn.Name, err)
 	}
 	if env.Lookup("AWS_LAMBDA_RUNTIME_API") != "" {
-		lambda.Start(eventHandler(once))
+		lambda.Start(telemetry.Flushing(measured, eventHandler(once)))
 		return nil
 	}
 	if err := once(ctx); err != nil {

@@ -21,13 +21,15 @@ import (
 	"time"
 
 	"docuvault/shared/host"
+	"docuvault/shared/telemetry"
 )
 
 // Server is one HTTP server with health and a graceful end. Set the fields,
 // then call [Server.Run] once.
 type Server struct {
 	Env *host.Env
-	// Handler answers everything but /healthz and /readyz; nil is 404.
+	// Handler answers everything but /healthz, /readyz and, for who has
+	// METRICS_TOKEN, /metrics; nil is 404.
 	Handler http.Handler
 	// Headers sets those that every answer has, before it is made; nil is
 	// [Harden].
@@ -53,8 +55,12 @@ const (
 // Run serves on ln until ctx ends, then drains. It closes ln. The error is nil
 // after a clean end.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	measured, err := telemetry.Open(s.Env)
+	if err != nil {
+		return err
+	}
 	srv := &http.Server{
-		Handler:           s.mux(),
+		Handler:           s.mux(measured),
 		ReadHeaderTimeout: readHeaderTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
@@ -114,12 +120,15 @@ func Listen(env *host.Env, fallback string) (net.Listener, error) {
 	return ln, nil
 }
 
-func (s *Server) mux() http.Handler {
+func (s *Server) mux(measured *telemetry.Telemetry) http.Handler {
 	mux := http.NewServeMux()
 	Health(mux, s.Env, s.draining.Load)
-	if s.Handler != nil {
-		mux.Handle("/", s.Handler)
+	rest := s.Handler
+	if rest == nil {
+		rest = http.NotFoundHandler()
 	}
+	mux.Handle("/", rest)
+	mux.Handle("/metrics", measured.Metrics(rest))
 	headers := s.Headers
 	if headers == nil {
 		headers = func(h http.Header, _ *http.Request) { Harden(h) }

@@ -22,7 +22,7 @@ var said, sealed canary.Set
 var (
 	secretMembers = []string{"password", "current_password", "new_password", "totp_code", "code", "token", "invite", "access_token", "secret", "recovery_codes"}
 	wordMembers   = []string{"q", "filename", "title", "notes", "correspondent", "reference", "topic", "tags", "path", "name"}
-	secretNames   = []string{"MASTER_KEYS", "SESSION_KEYS", "JWT_SIGNING_KEYS", "STORAGE_EVENT_TOKEN", "S3_SECRET_KEY"}
+	secretNames   = []string{"MASTER_KEYS", "SESSION_KEYS", "JWT_SIGNING_KEYS", "STORAGE_EVENT_TOKEN", "S3_SECRET_KEY", "METRICS_TOKEN"}
 )
 
 // plantVars plants the secrets of an environment.
