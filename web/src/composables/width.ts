@@ -1,9 +1,9 @@
 import { onBeforeUnmount, ref, watch, type Ref } from 'vue'
 
-/** The width of an element in pixels, as it changes. */
+/** The width of an element in pixels, as it changes, and as it was while it is not in the document. */
 export function useWidth(element: Readonly<Ref<HTMLElement | null>>) {
   const width = ref(800)
-  const observer = new ResizeObserver(([entry]) => (width.value = entry?.contentRect.width ?? width.value))
+  const observer = new ResizeObserver(([entry]) => (width.value = entry?.contentRect.width || width.value))
   watch(
     element,
     (now, before) => {

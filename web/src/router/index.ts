@@ -1,5 +1,6 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { useSession } from '@/session/store'
+import { followArrivals } from './arrival'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -48,5 +49,6 @@ export function makeRouter() {
     if (to.meta.public) return true
     return { path: '/login', query: to.path === '/library' ? {} : { to: to.fullPath } }
   })
+  followArrivals(router)
   return router
 }
