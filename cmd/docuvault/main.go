@@ -38,6 +38,7 @@ type commands struct {
 	Audit     auditCmd     `cmd:"" help:"Check the audit log."`
 	Admin     adminCmd     `cmd:"" help:"Manage administrators."`
 	Keys      keysCmd      `cmd:"" help:"Rotate master keys."`
+	Queue     queueCmd     `cmd:"" help:"Look at the messages that failed, and send them again."`
 	Health    healthCmd    `cmd:"" help:"Ask a vault whether it can work."`
 	Run       runCmd       `cmd:"" help:"Run one function, as its own program would."`
 	Functions functionsCmd `cmd:"" help:"List the functions of the system and what starts them."`

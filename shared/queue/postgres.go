@@ -186,7 +186,7 @@ func (p *Postgres) Dead(ctx context.Context, queue string, limit int) ([]Message
 		return nil, err
 	}
 	rows, err := p.pool.Query(ctx, `
-		SELECT id, attempt, args
+		SELECT id, attempt, args, created_at
 		FROM river.river_job
 		WHERE queue = @queue AND state IN ('discarded', 'cancelled')
 		ORDER BY finalized_at, id
@@ -201,14 +201,15 @@ func (p *Postgres) Dead(ctx context.Context, queue string, limit int) ([]Message
 			attempt int
 			args    []byte
 			content payload
+			sent    time.Time
 		)
-		if err := row.Scan(&id, &attempt, &args); err != nil {
+		if err := row.Scan(&id, &attempt, &args, &sent); err != nil {
 			return Message{}, err
 		}
 		if json.Unmarshal(args, &content) != nil {
 			content = payload{}
 		}
-		return Message{ID: messageID(id), Body: content.Body, Attributes: content.Attributes, ReceiveCount: attempt}, nil
+		return Message{ID: messageID(id), Body: content.Body, Attributes: content.Attributes, ReceiveCount: attempt, Sent: sent}, nil
 	})
 	if err != nil {
 		return nil, unavailable(ctx, "list dead letters", queue, err)

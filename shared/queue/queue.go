@@ -57,6 +57,8 @@ type Message struct {
 	Attributes map[string]string
 	// ReceiveCount is 1 for the first delivery, 2 for the next, and so on.
 	ReceiveCount int
+	// Sent is when it was sent, of a dead letter ([DeadLetters]); zero otherwise.
+	Sent time.Time
 	// Extend asks for d more time, counted from now, before the message counts
 	// as lost and is delivered again; the deadline of the handler's context
 	// moves with it. d is above 0 and up to [MaxExtend], else [ErrInvalid]. It

@@ -62,7 +62,7 @@ func (s *SQS) Dead(ctx context.Context, queue string, limit int) ([]Message, err
 	for i, m := range found {
 		letters[i] = Message{
 			ID: aws.ToString(m.MessageId), Body: FromSQS(aws.ToString(m.Body)),
-			Attributes: attributesOf(m), ReceiveCount: MaxReceives,
+			Attributes: attributesOf(m), ReceiveCount: MaxReceives, Sent: sentAt(m),
 		}
 	}
 	return letters, nil

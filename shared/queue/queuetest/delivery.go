@@ -187,6 +187,8 @@ func deadLetters(t *testing.T, s *suite) {
 	mu.Unlock()
 	if l := letters[0]; len(letters) != 1 || !slices.Equal(l.Body, []byte{0, 1}) || l.Attributes["k"] != "v" || l.ReceiveCount != queue.MaxReceives {
 		t.Errorf("dead letters: %+v", letters)
+	} else if age := time.Since(l.Sent); age > time.Hour || age < -time.Hour {
+		t.Errorf("a message of this test was sent %s ago", age)
 	}
 	if none, err := dead.Dead(ctx, s.name, 0); err != nil || len(none) != 0 {
 		t.Errorf("Dead(limit 0) = %d, %v", len(none), err)
