@@ -62,7 +62,7 @@ func pdfText(ctx context.Context, b *bench) ([]Figure, error) {
 
 // pageText reads a document of many pages.
 func pageText(ctx context.Context, b *bench) ([]Figure, error) {
-	extractor, err := extract.New(extract.DefaultLimits, os.Getenv("PDF_CACHE_DIR"), time.Now)
+	extractor, err := extract.New(extract.DefaultLimits, os.Getenv("PDF_CACHE_DIR"), nil, time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ import (
 )
 
 // Lease is how long one attempt may take: reading the object and the limits of
-// package extract fit in. Where a platform ends functions after a time, this one
+// package extract fit in, the last page of a scan included. Where a platform ends functions after a time, this one
 // needs as much.
 const Lease = 3 * time.Minute
 
@@ -347,7 +347,7 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 	}
 	args := database.Args{
 		"id": c.document, "fence": c.fence, "sniffed": r.sniffed, "suggestions": sealedSuggestions,
-		"text": sealedText, "source": string(r.text.Source), "truncated": r.text.Truncated,
+		"text": sealedText, "source": string(r.text.Source), "truncated": r.text.Truncated, "note": r.text.Note,
 		"pages": positive(r.text.Pages), "language": r.text.Language,
 		"topic_key": topic.Key(), "topic_source": c.provider,
 	}
@@ -355,8 +355,8 @@ func (a *Analyst) finish(ctx context.Context, actor database.Actor, u *keys.User
 	return a.vault.DB().Do(ctx, actor, func(b *database.Batch) {
 		b.Exec(`SELECT require_lease(@id, @fence)`, args)
 		topic.Ensure(b)
-		b.Exec(`INSERT INTO texts (document_id, user_id, sealed, source, truncated) VALUES (@id, app_user(), @text, @source, @truncated)
-		        ON CONFLICT (document_id) DO UPDATE SET sealed = EXCLUDED.sealed, source = EXCLUDED.source, truncated = EXCLUDED.truncated`, args)
+		b.Exec(`INSERT INTO texts (document_id, user_id, sealed, source, truncated, note) VALUES (@id, app_user(), @text, @source, @truncated, NULLIF(@note, ''))
+		        ON CONFLICT (document_id) DO UPDATE SET sealed = EXCLUDED.sealed, source = EXCLUDED.source, truncated = EXCLUDED.truncated, note = EXCLUDED.note`, args)
 		b.Exec(`WITH topic AS (SELECT (SELECT id FROM topics WHERE user_id = app_user() AND name_key = @topic_key) AS id),
 		        done AS (UPDATE documents d SET status = 'ready', failure = NULL, next_due_at = NULL, attempts = 0,
 		            sniffed_type = @sniffed, page_count = @pages, language = NULLIF(@language, ''), suggestions_sealed = @suggestions,

@@ -12,6 +12,7 @@ import (
 	"docuvault/shared/database"
 	"docuvault/shared/extract"
 	"docuvault/shared/extract/mediatype"
+	"docuvault/shared/picture"
 	"docuvault/shared/storage"
 )
 
@@ -63,7 +64,8 @@ func (a *Analyst) read(ctx context.Context, actor database.Actor, c claim) (r re
 	// Before all that may be slow: somebody looks at the page meanwhile.
 	a.show(ctx, actor, c.document, r.sniffed, whole, c.size)
 	if !text {
-		return r, "", nil
+		r.text, err = a.recognize(ctx, r.sniffed, whole, c.size)
+		return r, "", err
 	}
 	r.text, err = a.extractor.Extract(ctx, whole, c.size, kind)
 	switch code := extract.FailureCode(err); {
@@ -74,6 +76,24 @@ func (a *Analyst) read(ctx context.Context, actor database.Actor, c claim) (r re
 	default:
 		return r, "", err
 	}
+}
+
+// recognize reads the words in an image, where somebody can. An image that cannot
+// be decoded has none, and is no failure: the paper is what somebody wanted to keep.
+func (a *Analyst) recognize(ctx context.Context, sniffed string, whole io.ReaderAt, size int64) (extract.Result, error) {
+	nothing := extract.Result{Source: extract.SourceNone}
+	if !a.extractor.ReadsPictures() {
+		nothing.Note = extract.NoteOCRMissing
+		return nothing, nil
+	}
+	m, err := a.studio.ForReading(ctx, whole, size, sniffed)
+	switch {
+	case picture.FailureCode(err) != "":
+		return nothing, nil
+	case err != nil:
+		return nothing, err
+	}
+	return a.extractor.Recognize(ctx, m)
 }
 
 // spool brings the whole object to where it can be read at any place, and

@@ -21,25 +21,32 @@ import (
 	"docuvault/shared/extract/mediatype"
 	"docuvault/shared/host"
 	"docuvault/shared/lexeme"
+	"docuvault/shared/ocr"
 )
 
 // Source says where a text came from.
 type Source string
 
-// The sources. None means that there is no text: a type without an extractor,
-// or a scan.
+// The sources. OCR means that pages were pictures, and their words are what was
+// recognized. None means that there is no text: a type without an extractor, or a
+// picture without words.
 const (
 	SourcePDF   Source = "pdf"
 	SourceText  Source = "text"
 	SourceHTML  Source = "html"
 	SourceCSV   Source = "csv"
 	SourceEmail Source = "email"
+	SourceOCR   Source = "ocr"
 	SourceNone  Source = "none"
 )
 
-// NoteOCRMissing is the note of a document whose pages are pictures: they
-// would need optical character recognition, which is not installed.
-const NoteOCRMissing = "ocr_not_installed"
+// Notes say why a document that is pictures has no text, or not all of it. They
+// are stored, and never renamed.
+const (
+	NoteOCRMissing = "ocr_not_installed" // nobody here can read pictures
+	NoteOCRPartial = "ocr_partial"       // time ended before the last page
+	NoteOCRNothing = "ocr_no_words"      // there are no words in them
+)
 
 // Result is what a document says.
 type Result struct {
@@ -49,6 +56,9 @@ type Result struct {
 	Truncated bool   // Text is only the beginning
 	Source    Source
 	Note      string // a code for the user, or ""
+
+	words []string // of a PDF, page by page
+	blank []int    // the pages of it that have no words
 }
 
 // Code names a kind of failure. Codes are stored with the document and never
@@ -98,6 +108,7 @@ type Limits struct {
 	Bytes  int64         // of the document
 	Text   int           // bytes of text that are kept
 	Time   time.Duration // after this it is TooComplex; after half of it no further page is begun
+	Scan   time.Duration // for all pages of a document that are pictures; what is read by then is kept
 	Memory int           // bytes that one PDF may use, in steps of 64 KiB
 	Pages  int           // of a PDF; more is TooComplex
 	Parts  int           // of an e-mail, all levels together
@@ -110,6 +121,7 @@ var DefaultLimits = Limits{
 	Bytes:  256 << 20,
 	Text:   4 << 20,
 	Time:   30 * time.Second,
+	Scan:   100 * time.Second,
 	Memory: 256 << 20,
 	Pages:  20_000,
 	Parts:  200,
@@ -121,6 +133,7 @@ var DefaultLimits = Limits{
 type Extractor struct {
 	limits Limits
 	pdf    *pdfEngine
+	ocr    *ocr.Reader
 }
 
 // Open returns the Env's one extractor, with its PDF engine compiled and warm:
@@ -132,7 +145,11 @@ func open(env *host.Env) (*Extractor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(DefaultLimits, cfg.CacheDir, env.Now)
+	reader, err := ocr.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	return New(DefaultLimits, cfg.CacheDir, reader, env.Now)
 }
 
 // config is the package's part of the environment.
@@ -143,13 +160,13 @@ type config struct {
 }
 
 // New makes an extractor. bakedCache may name a read-only folder with compiled
-// code of the PDF engine, or be "".
-func New(limits Limits, bakedCache string, now func() time.Time) (*Extractor, error) {
+// code of the PDF engine, or be ""; reader reads pages that are pictures, or is nil.
+func New(limits Limits, bakedCache string, reader *ocr.Reader, now func() time.Time) (*Extractor, error) {
 	engine, err := openPDF(limits, bakedCache, now)
 	if err != nil {
 		return nil, fmt.Errorf("opening the PDF engine: %w", err)
 	}
-	return &Extractor{limits: limits, pdf: engine}, nil
+	return &Extractor{limits: limits, pdf: engine, ocr: reader}, nil
 }
 
 // Close ends the PDF engine. Documents still being read fail.
@@ -169,11 +186,23 @@ func (e *Extractor) Extract(ctx context.Context, r io.ReaderAt, size int64, cont
 		return Result{Source: SourceNone}, fail(TooLarge, nil)
 	}
 
+	result, err := e.read(ctx, r, size, contentType, read)
+	if err == nil && len(result.blank) > 0 {
+		result, err = e.readScans(ctx, r, size, result)
+	}
+	if err != nil {
+		return Result{Source: SourceNone}, err
+	}
+	return finish(result, e.limits), nil
+}
+
+// read runs one of the readers within the limits.
+func (e *Extractor) read(ctx context.Context, r io.ReaderAt, size int64, contentType string, read func(context.Context, *source, Limits) (Result, error)) (Result, error) {
 	if bare(contentType) == mediatype.PDF {
 		// Before the clock starts: a queue says nothing about the document.
 		release, err := e.pdf.acquire(ctx)
 		if err != nil {
-			return Result{Source: SourceNone}, fmt.Errorf("waiting for the PDF engine: %w", err)
+			return Result{}, fmt.Errorf("waiting for the PDF engine: %w", err)
 		}
 		defer release()
 	}
@@ -188,14 +217,20 @@ func (e *Extractor) Extract(ctx context.Context, r io.ReaderAt, size int64, cont
 		err = errors.Join(src.failure(), limited.Err())
 	}
 	if err != nil {
-		return Result{Source: SourceNone}, classify(ctx, limited, src, err)
+		return Result{}, classify(ctx, limited, src, err)
 	}
-	result.Text, result.Truncated = keep(result.Text, e.limits.Text, result.Truncated)
+	return result, nil
+}
+
+// finish cuts a text to its limit and finds its language.
+func finish(result Result, limits Limits) Result {
+	result.Text, result.Truncated = keep(result.Text, limits.Text, result.Truncated)
 	if result.Text == "" && result.Source == SourcePDF {
 		result.Source = SourceNone
 	}
 	result.Language = lexeme.Language(result.Text)
-	return result, nil
+	result.words, result.blank = nil, nil
+	return result
 }
 
 // Supports reports whether there is an extractor for the type.

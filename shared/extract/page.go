@@ -13,18 +13,29 @@ import (
 	"github.com/klippa-app/go-pdfium/enums"
 	"github.com/klippa-app/go-pdfium/requests"
 	"github.com/tetratelabs/wazero"
+
+	"docuvault/shared/ocr"
 )
 
 // maxSide is the longest side of a page's picture; with four bytes a pixel it
-// takes 16 MiB of the sandbox at most.
-const maxSide = 2048
+// takes 47 MiB of the sandbox at most.
+const maxSide = ocr.MaxSide
 
 // FirstPage draws the first page of a PDF as it is read on paper, on white, with
-// what was filled into its forms; its longer side has side pixels, up to 2,048.
+// what was filled into its forms; its longer side has side pixels, up to 3,508.
 // limit is how long that may take.
 //
 // Errors are those of [Extractor.Extract].
 func (e *Extractor) FirstPage(ctx context.Context, r io.ReaderAt, size int64, side int, limit time.Duration) (image.Image, error) {
+	m, err := e.page(ctx, r, size, 0, side, limit)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// page draws the page of an index that begins with 0.
+func (e *Extractor) page(ctx context.Context, r io.ReaderAt, size int64, index, side int, limit time.Duration) (*image.RGBA, error) {
 	if side < 1 || side > maxSide {
 		return nil, fmt.Errorf("extract: a side of %d pixels", side)
 	}
@@ -40,9 +51,9 @@ func (e *Extractor) FirstPage(ctx context.Context, r io.ReaderAt, size int64, si
 	defer cancel()
 	src := newSource(limited, r, size)
 	defer src.drop()
-	var page image.Image
+	var page *image.RGBA
 	err = e.pdf.within(limited, src, func(instance pdfium.Pdfium) (err error) {
-		page, err = firstPage(instance, src, side, e.limits)
+		page, err = drawPage(instance, src, index, side, e.limits)
 		return err
 	})
 	if err == nil {
@@ -54,13 +65,13 @@ func (e *Extractor) FirstPage(ctx context.Context, r io.ReaderAt, size int64, si
 	return page, nil
 }
 
-func firstPage(instance pdfium.Pdfium, src *source, side int, limits Limits) (image.Image, error) {
+func drawPage(instance pdfium.Pdfium, src *source, index, side int, limits Limits) (*image.RGBA, error) {
 	opened, _, err := document(instance, src, limits)
 	if err != nil {
 		return nil, err
 	}
 	drawn, err := instance.RenderPageInPixels(&requests.RenderPageInPixels{
-		Page:  requests.Page{ByIndex: &requests.PageByIndex{Document: opened}},
+		Page:  requests.Page{ByIndex: &requests.PageByIndex{Document: opened, Index: index}},
 		Width: side, Height: side,
 		RenderFlags: enums.FPDF_RENDER_FLAG_ANNOT, RenderForm: true, Document: &opened,
 	})

@@ -228,33 +228,30 @@ func (e *pdfEngine) read(instance pdfium.Pdfium, src *source, limits Limits) (Re
 		return Result{}, err
 	}
 	result := Result{Pages: pages, Source: SourcePDF}
-	var text strings.Builder
-	unreadable := 0
+	size, unreadable := 0, 0
 	for page := range pages {
-		if text.Len() > limits.Text || e.now().Sub(begun) > limits.Time/2 {
+		if size > limits.Text || e.now().Sub(begun) > limits.Time/2 {
 			result.Truncated = true
 			break
 		}
-		words, err := pageText(instance, opened, page, limits.Text-text.Len()+1)
-		if isPDFError(err) {
-			unreadable++
-			continue
-		}
-		if err != nil {
+		words, err := pageText(instance, opened, page, limits.Text-size+1)
+		if err != nil && !isPDFError(err) {
 			return Result{}, trapped(err)
 		}
-		if page > 0 {
-			text.WriteByte('\f')
+		if err != nil {
+			unreadable++
 		}
-		text.WriteString(words)
+		words = clean(words)
+		result.words = append(result.words, words)
+		size += len(words) + 1
+		if err == nil && strings.TrimSpace(words) == "" {
+			result.blank = append(result.blank, page)
+		}
 	}
 	if unreadable == pages {
 		return Result{}, fail(Broken, errors.New("no page can be read"))
 	}
-	result.Text = clean(text.String())
-	if strings.TrimSpace(result.Text) == "" {
-		result.Text, result.Note = "", NoteOCRMissing
-	}
+	result.Text = strings.Join(result.words, "\f")
 	return result, nil
 }
 

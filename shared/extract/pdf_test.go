@@ -21,7 +21,7 @@ import (
 )
 
 // shared is one extractor for all tests: compiling the engine is the slow part.
-var shared = sync.OnceValues(func() (*Extractor, error) { return New(DefaultLimits, "", time.Now) })
+var shared = sync.OnceValues(func() (*Extractor, error) { return New(DefaultLimits, "", nil, time.Now) })
 
 func open1(t testing.TB) *Extractor {
 	t.Helper()
@@ -193,7 +193,7 @@ func TestPDFOverTheMemoryLimit(t *testing.T) {
 	t.Parallel()
 	limits := DefaultLimits
 	limits.Memory = 32 << 20
-	e, err := New(limits, "", time.Now)
+	e, err := New(limits, "", nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,9 @@ var formats = map[string]format{
 	"image/gif":  {gifHeader, gif.Decode},
 }
 
-// decode reads an image, upright.
-func decode(ctx context.Context, r io.ReaderAt, size int64, contentType string) (m image.Image, err error) {
+// decode reads an image, upright; one that has to be turned comes with its longer
+// side no longer than side.
+func decode(ctx context.Context, r io.ReaderAt, size int64, contentType string, side int) (m image.Image, err error) {
 	f, ok := formats[contentType]
 	switch {
 	case !ok:
@@ -85,7 +86,7 @@ func decode(ctx context.Context, r io.ReaderAt, size int64, contentType string) 
 	}
 	if h.orientation > 1 {
 		// Turned when it is small.
-		return upright(fit(m, Large), h.orientation), nil
+		return upright(fit(m, side), h.orientation), nil
 	}
 	return m, nil
 }

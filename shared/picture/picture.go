@@ -22,6 +22,7 @@ import (
 	scale "golang.org/x/image/draw"
 
 	"docuvault/shared/extract"
+	"docuvault/shared/ocr"
 )
 
 // The longer sides of the two sizes, in pixels. A smaller image keeps its size.
@@ -102,12 +103,31 @@ func (s *Studio) Close() error { return s.encoder.close() }
 // OfImage makes both pictures of an image of size bytes. It returns a [*Failure],
 // the context's error, or any other error of r.
 func (s *Studio) OfImage(ctx context.Context, r io.ReaderAt, size int64, contentType string) (small, large WebP, err error) {
-	return s.make(ctx, func() (image.Image, error) { return decode(ctx, r, size, contentType) })
+	return s.make(ctx, func() (image.Image, error) { return decode(ctx, r, size, contentType, Large) })
 }
 
 // OfPage makes both pictures of a page that was drawn.
 func (s *Studio) OfPage(ctx context.Context, page image.Image) (small, large WebP, err error) {
 	return s.make(ctx, func() (image.Image, error) { return page, nil })
+}
+
+// ForReading decodes an image to read the words in it: upright, on white, with its
+// longer side at most [ocr.MaxSide]. Errors are those of [Studio.OfImage].
+func (s *Studio) ForReading(ctx context.Context, r io.ReaderAt, size int64, contentType string) (*image.Gray, error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	m, err := decode(ctx, r, size, contentType, ocr.MaxSide)
+	if err != nil {
+		return nil, err
+	}
+	if m.Bounds().Empty() {
+		return nil, fail(extract.Broken, errors.New("no pixels"))
+	}
+	return ocr.Gray(fit(m, ocr.MaxSide)), nil
 }
 
 func (s *Studio) make(ctx context.Context, original func() (image.Image, error)) (small, large WebP, err error) {

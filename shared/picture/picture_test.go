@@ -405,7 +405,7 @@ func TestBrokenImages(t *testing.T) {
 			for range 1 + random.IntN(4) {
 				bad[random.IntN(len(bad))] = byte(random.Uint32())
 			}
-			m, err := decode(t.Context(), bytes.NewReader(bad), int64(len(bad)), kind)
+			m, err := decode(t.Context(), bytes.NewReader(bad), int64(len(bad)), kind, Large)
 			if err != nil && FailureCode(err) == "" {
 				t.Errorf("%s: %v", kind, err)
 			}

@@ -13,8 +13,9 @@ import (
 // Text is what the analysis read out of a document.
 type Text struct {
 	Text      string `json:"text"`
-	Source    string `json:"source" doc:"Where it comes from: pdf, text, html, csv, email; none when there is none."`
-	Truncated bool   `json:"truncated" doc:"True when the paper had more than the 4 MiB that are kept."`
+	Source    string `json:"source" doc:"Where it comes from: pdf, text, html, csv, email; ocr: recognized in pictures; none when there is none."`
+	Truncated bool   `json:"truncated" doc:"True when the paper had more than the 4 MiB that are kept, or more pages of pictures than could be read."`
+	Note      string `json:"note,omitempty" doc:"Why a paper of pictures has no text or not all of it: ocr_not_installed, ocr_partial (time ended before the last page), ocr_no_words."`
 }
 
 // Lesson is a text to learn from.
@@ -60,10 +61,10 @@ func (v *Vault) Text(ctx context.Context, actor database.Actor, document id.ID) 
 	var t Text
 	var sealed []byte
 	err := v.db.Do(ctx, actor, func(b *database.Batch) {
-		b.Maybe(&there, `SELECT coalesce(t.source, 'none'), coalesce(t.truncated, false), t.sealed
+		b.Maybe(&there, `SELECT coalesce(t.source, 'none'), coalesce(t.truncated, false), coalesce(t.note, ''), t.sealed
 		   FROM documents d LEFT JOIN texts t ON t.document_id = d.id
 		  WHERE d.id = @id AND d.user_id = app_user() AND d.status <> 'purging'`,
-			database.Args{"id": document}, &t.Source, &t.Truncated, &sealed)
+			database.Args{"id": document}, &t.Source, &t.Truncated, &t.Note, &sealed)
 	})
 	switch {
 	case err != nil:

@@ -16,7 +16,7 @@ import (
 // the product does.
 func TestPapersSayWhatTheyAre(t *testing.T) {
 	t.Parallel()
-	extractor, err := extract.New(extract.DefaultLimits, "", time.Now)
+	extractor, err := extract.New(extract.DefaultLimits, "", nil, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 var Function = host.Function{Name: "documents-text", Trigger: hosthttp.Operation(huma.Operation{
 	OperationID: "documents-text", Method: http.MethodGet, Path: "/v1/documents/{id}/text",
 	Summary: "Read the text of a document", Tags: []string{"documents"},
-	Description: "At most 4 MiB; truncated says whether there was more.",
+	Description: "At most 4 MiB; truncated says whether there was more, and note why a paper of pictures has none.",
 	Errors:      []int{401, 403, 404},
 	Security:    auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}
