@@ -73,7 +73,7 @@ func TestPicturesOfPapers(t *testing.T) {
 		t.Errorf("topic %q, language %q, status %s", d.Topic, d.Language, d.Status)
 	}
 	var found struct{ Items []vaulttest.Document }
-	u.Call(t, http.MethodPost, "/v1/search", map[string]any{"query": "waschmaschine"}).JSON(t, http.StatusOK, &found)
+	u.Call(t, http.MethodPost, "/v1/search", map[string]any{"q": "waschmaschine"}).JSON(t, http.StatusOK, &found)
 	if len(found.Items) != 1 {
 		t.Errorf("%d found", len(found.Items))
 	}

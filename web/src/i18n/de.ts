@@ -271,7 +271,11 @@ const de: Words = {
     original: 'Papier',
     text: 'Text',
     noText: 'In diesem Papier wurde kein Text gefunden.',
-    textFrom: 'Gelesen aus: {source}',
+    ocr: 'In einem Bild erkannt: Einzelne Buchstaben können falsch sein.',
+    ocrMissing:
+      'Diese Seiten sind Bilder, und dieser Tresor hat nichts, was sie liest. Wer ihn betreibt, kann tesseract installieren; wählen Sie dann „Noch einmal lesen“.',
+    ocrPartial: 'Diese Seiten sind Bilder, und die Zeit reichte nicht, um alle zu lesen. Die ersten stehen hier.',
+    ocrNothing: 'Diese Seiten sind Bilder, und es wurden keine Wörter darin gefunden.',
     truncated: 'Dieses Papier hat mehr Text als die 4 MB, die aufgehoben werden.',
     noView:
       'Diese Art Datei wird hier nicht gezeigt: Die Seite führt nichts aus, was eine Datei mitbringt. Der Text steht daneben, und Sie können sie herunterladen.',
