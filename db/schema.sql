@@ -2645,7 +2645,8 @@ CREATE TABLE public.texts (
     user_id uuid NOT NULL,
     sealed bytea NOT NULL,
     source text NOT NULL,
-    truncated boolean DEFAULT false NOT NULL
+    truncated boolean DEFAULT false NOT NULL,
+    note text
 );
 ALTER TABLE ONLY public.texts ALTER COLUMN user_id SET STATISTICS 0;
 

@@ -542,7 +542,7 @@ export interface paths {
         };
         /**
          * Read the text of a document
-         * @description At most 4 MiB; truncated says whether there was more.
+         * @description At most 4 MiB; truncated says whether there was more, and note why a paper of pictures has none.
          */
         get: operations["documents-text"];
         put?: never;
@@ -2124,10 +2124,12 @@ export interface components {
             years: components["schemas"]["VaultYear"][];
         };
         VaultText: {
-            /** @description Where it comes from: pdf, text, html, csv, email; none when there is none. */
+            /** @description Why a paper of pictures has no text or not all of it: ocr_not_installed, ocr_partial (time ended before the last page), ocr_no_words. */
+            note?: string;
+            /** @description Where it comes from: pdf, text, html, csv, email; ocr: recognized in pictures; none when there is none. */
             source: string;
             text: string;
-            /** @description True when the paper had more than the 4 MiB that are kept. */
+            /** @description True when the paper had more than the 4 MiB that are kept, or more pages of pictures than could be read. */
             truncated: boolean;
         };
         VaultYear: {
