@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -57,7 +58,8 @@ func (r *relay) point(t testing.TB, address string) {
 
 // MinIO tells the vault by its webhook. While the vault is away it keeps the
 // events in QUEUE_DIR and sends them later; those it loses when it is started
-// again are made good by the reconciler.
+// again are made good by the reconciler. While MinIO is away nothing is stored or
+// deleted, and both are done when it is back.
 func TestVaultOnMinIO(t *testing.T) {
 	t.Parallel()
 	if _, err := servers.MinIOBinary(); err != nil {
@@ -84,21 +86,32 @@ func TestVaultOnMinIO(t *testing.T) {
 	}
 	tells(t, client(t, minIO), "documents", notification.NewArn("minio", "sqs", "", "1", "webhook"))
 	w.Work(t)
-	anna := w.User(t)
-	put := func() vaulttest.Begun {
+	anna := registered(t, w)
+	begin := func() (vaulttest.Begun, []byte) {
 		content := vaulttest.Unique(t, 500)
-		b := anna.Begin(t, "note.bin", "application/octet-stream", content)
+		return anna.Begin(t, "note.bin", "application/octet-stream", content), content
+	}
+	put := func() vaulttest.Begun {
+		b, content := begin()
 		if status := b.Put(t, content); status != http.StatusOK {
 			t.Fatalf("storage answered %d", status)
 		}
 		return b
+	}
+	gone := func(b vaulttest.Begun) func() bool {
+		key := w.Key(t, b.Document.ID)
+		return func() bool { return w.Status(t, b.Document.ID) == "" && !w.Has(t, key) }
 	}
 	ready := func(what string, b vaulttest.Begun) {
 		t.Helper()
 		testenv.Eventually(t, time.Minute, what, func() bool { return w.Status(t, b.Document.ID) == "ready" })
 	}
 
-	ready("the webhook told of an object", put())
+	first, content := begin()
+	if status := first.Put(t, content); status != http.StatusOK {
+		t.Fatalf("storage answered %d", status)
+	}
+	becomesReady(t, anna, first, content)
 
 	// The vault is away: MinIO tries, keeps the event, and tries again.
 	hook.to.Store(nil)
@@ -122,8 +135,23 @@ func TestVaultOnMinIO(t *testing.T) {
 	if err := os.RemoveAll(events); err != nil {
 		t.Fatal(err)
 	}
+	away, contentAway := begin()
+	if status := away.Put(t, contentAway); status != http.StatusBadGateway {
+		t.Errorf("storage that is away answered %d", status)
+	}
+	w.Allow(`"queue":"purge"`) // it tries in vain
+	firstGone := gone(first)
+	anna.Call(t, http.MethodDelete, "/v1/documents/"+first.Document.ID.String()+"?permanent=true", nil)
+	testenv.Eventually(t, time.Minute, "the purge tries in vain", func() bool { return strings.Contains(w.Log.String(), `"queue":"purge"`) })
+	if status := w.Status(t, first.Document.ID); status != "purging" {
+		t.Errorf("status %s of a document whose object cannot be deleted", status)
+	}
 	hook.point(t, w.Server.URL)
 	start()
+	testenv.Eventually(t, time.Minute, "what was deleted meanwhile is gone", firstGone)
+	if status := away.Put(t, contentAway); status != http.StatusOK {
+		t.Errorf("storage that is back answered %d to the same URL", status)
+	}
 	// For a while after its start MinIO tells of no object.
 	var early []vaulttest.Begun
 	began := time.Now()
@@ -135,7 +163,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	if status := w.Status(t, lost.Document.ID); status != "pending" {
 		t.Errorf("status %s of an object whose event is lost", status)
 	}
-	for _, b := range append(early, lost) {
+	for _, b := range append(early, lost, away) {
 		if w.Status(t, b.Document.ID) == "pending" {
 			w.Due(t, b.Document.ID)
 		}
@@ -143,7 +171,7 @@ func TestVaultOnMinIO(t *testing.T) {
 	if err := w.Schedule(t, "reconcile"); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range append(early, lost) {
+	for _, b := range append(early, lost, away) {
 		ready("the reconciler made good what was lost", b)
 	}
 }
