@@ -172,9 +172,10 @@ func Reasons() []string {
 
 func wrong(location, q string, at, end int, reason, detail string) error {
 	position := utf8.RuneCountInString(q[:at])
+	// Programs count from 0; the sentence is for people.
 	return fault.New(fault.QueryInvalid, detail).With("reason", reason).
 		With("position", position).With("length", utf8.RuneCountInString(q[at:max(at, end)])).
-		With("errors", []map[string]string{{"location": location, "message": fmt.Sprintf("At character %d: %s", position, detail)}})
+		With("errors", []map[string]string{{"location": location, "message": fmt.Sprintf("At character %d: %s", position+1, detail)}})
 }
 
 func (p *parser) or(depth int) (*node, error) {

@@ -216,7 +216,7 @@ func TestParseSaysWhere(t *testing.T) {
 			t.Errorf("%q: no such reason as %q is known", q, reason)
 		}
 		errors, _ := f.Fields()["errors"].([]map[string]string)
-		if len(errors) != 1 || errors[0]["location"] != "body.q" || !strings.Contains(errors[0]["message"], fmt.Sprint(want)) {
+		if len(errors) != 1 || errors[0]["location"] != "body.q" || !strings.HasPrefix(errors[0]["message"], fmt.Sprintf("At character %d: ", want+1)) {
 			t.Errorf("%q: errors %v", q, errors)
 		}
 	}

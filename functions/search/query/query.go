@@ -22,7 +22,7 @@ var Function = host.Function{Name: "search-query", Trigger: hosthttp.Operation(h
 	OperationID: "search-query", Method: http.MethodPost, Path: "/v1/search",
 	Summary: "Search documents", Tags: []string{"search"},
 	Description: "Best first, outside the trash unless q asks for it; the newest first where q has no word that is wanted. " +
-		"With query_invalid, position and length are the characters of q that are wrong, and reason is one of " + strings.Join(search.Reasons(), ", ") + ".",
+		"With query_invalid, position (counted from 0) and length are the characters of q that are wrong; the sentence in errors counts from 1, as people do; reason is one of " + strings.Join(search.Reasons(), ", ") + ".",
 	Errors:   []int{401, 403, 422},
 	Security: auth.Accepts(auth.ScopeRead, auth.ScopeWrite),
 }, New, auth.Required)}

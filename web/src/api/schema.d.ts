@@ -843,7 +843,7 @@ export interface paths {
         put?: never;
         /**
          * Search documents
-         * @description Best first, outside the trash unless q asks for it; the newest first where q has no word that is wanted. With query_invalid, position and length are the characters of q that are wrong, and reason is one of not_text, too_long, empty, only_not, too_many_words, too_many_filters, too_deep, quote_open, quote_empty, paren_open, paren_close, paren_empty, or_side, and_side, not_side, mixed, filter_unknown, value_missing, value_star, no_word, date, year, range, size, type, language, is, in, topic_unknown, tag_unknown, folder_unknown.
+         * @description Best first, outside the trash unless q asks for it; the newest first where q has no word that is wanted. With query_invalid, position (counted from 0) and length are the characters of q that are wrong; the sentence in errors counts from 1, as people do; reason is one of not_text, too_long, empty, only_not, too_many_words, too_many_filters, too_deep, quote_open, quote_empty, paren_open, paren_close, paren_empty, or_side, and_side, not_side, mixed, filter_unknown, value_missing, value_star, no_word, date, year, range, size, type, language, is, in, topic_unknown, tag_unknown, folder_unknown.
          */
         post: operations["search-query"];
         delete?: never;

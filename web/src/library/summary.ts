@@ -40,6 +40,8 @@ export const useSummary = defineStore('summary', () => {
   /** Whether topics and tags were read. */
   const named = shallowRef(false)
 
+  /** Whether papers were counted. */
+  const known = computed(() => counts.value !== none)
   const topics = computed(() => counted(topicList.value, counts.value.topics))
   const tags = computed(() => counted(tagList.value, counts.value.tags))
   const years = computed(() => counts.value.years)
@@ -63,5 +65,5 @@ export const useSummary = defineStore('summary', () => {
 
   const status = (name: string) => counts.value.statuses[name] ?? 0
 
-  return { counts, named, topicList, tagList, topics, tags, years, folders, colours, status, load, loadNames }
+  return { counts, known, named, topicList, tagList, topics, tags, years, folders, colours, status, load, loadNames }
 })
