@@ -15,6 +15,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"docuvault/shared/ai"
 	"docuvault/shared/audit"
 	"docuvault/shared/database"
@@ -28,6 +31,7 @@ import (
 	"docuvault/shared/preview"
 	"docuvault/shared/search"
 	"docuvault/shared/storage"
+	"docuvault/shared/telemetry"
 	"docuvault/shared/vault"
 )
 
@@ -63,6 +67,7 @@ type Analyst struct {
 	provider  func(name string) (ai.Provider, error)
 	log       *slog.Logger
 	quick     time.Duration
+	took      telemetry.Timing
 }
 
 // Open returns the Env's one Analyst, with the PDF engine warm.
@@ -97,8 +102,13 @@ func open(env *host.Env) (*Analyst, error) {
 	if err != nil {
 		return nil, err
 	}
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	took := measured.Duration("docuvault.analysis.duration", "How long analyses took, by outcome: ready, failed (the paper), again (us).")
 	provider := func(name string) (ai.Provider, error) { return ai.Open(env, name) }
-	return &Analyst{vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, studio: studio, album: album, provider: provider, log: env.Log, quick: quick}, nil
+	return &Analyst{took: took, vault: v, learner: learner, searcher: searcher, store: store.Documents, extractor: extractor, studio: studio, album: album, provider: provider, log: env.Log, quick: quick}, nil
 }
 
 // claim is one attempt on one document.
@@ -130,9 +140,11 @@ func (a *Analyst) Analyze(ctx context.Context, user, document id.ID, extend func
 		a.showLate(ctx, actor, document, extend)
 		return a.catchUp(ctx, actor, document)
 	}
+	start := time.Now()
 	working, done := hold(ctx, a.quick, extend)
-	err = a.work(working, actor, c)
+	outcome, err := a.work(working, actor, c)
 	held := done()
+	a.took(context.WithoutCancel(ctx), time.Since(start), attribute.String("outcome", outcome))
 	switch {
 	case err == nil:
 		return nil
@@ -217,25 +229,30 @@ func (a *Analyst) release(ctx context.Context, actor database.Actor, c claim, ca
 	return err
 }
 
-// work reads the object and finishes the document. An error is worth another
-// attempt.
-func (a *Analyst) work(ctx context.Context, actor database.Actor, c claim) error {
+// work reads the object and finishes the document, and says how. An error is
+// worth another attempt.
+func (a *Analyst) work(ctx context.Context, actor database.Actor, c claim) (outcome string, err error) {
+	defer func() {
+		if err != nil {
+			outcome = "again"
+		}
+	}()
 	read, failure, err := a.read(ctx, actor, c)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if failure != "" {
-		return a.fail(ctx, actor, c, read.sniffed, failure)
+		return "failed", a.fail(ctx, actor, c, read.sniffed, failure)
 	}
 	u, err := a.vault.Keys(ctx, actor)
 	if err != nil {
-		return err
+		return "", err
 	}
 	suggestions, err := a.suggest(ctx, actor, u, c, read.text)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return a.finish(ctx, actor, u, c, read, suggestions)
+	return "ready", a.finish(ctx, actor, u, c, read, suggestions)
 }
 
 // suggest asks the user's provider. A provider that fails does not fail the
@@ -257,9 +274,11 @@ func (a *Analyst) suggest(ctx context.Context, actor database.Actor, u *keys.Use
 		a.log.WarnContext(ctx, "the user's provider is not available; no suggestions", "document_id", c.document, "error", err)
 		return []vault.Suggestion{}, nil
 	}
-	found, err := provider.Suggest(ctx, ai.Request{
+	asking, end := telemetry.Span(ctx, "suggest", trace.SpanKindClient, attribute.String("docuvault.provider", provider.Name()))
+	found, err := provider.Suggest(asking, ai.Request{
 		Text: text.Text, Language: text.Language, Topics: names.list, Learned: learned, Keyer: u.LearnToken,
 	})
+	end(err)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, err

@@ -75,6 +75,7 @@ func (s *Sessions) Refresh(ctx context.Context, token secret.Text, origin audit.
 	case err != nil:
 		return Signed{}, fmt.Errorf("refresh: %w", err)
 	case replayed:
+		s.replays(ctx, 1)
 		return Signed{}, fault.New(fault.RefreshReplayed, "An old sign-in token was used again, as a thief would. This session has been ended; sign in again.")
 	case !live && there && revoked:
 		return Signed{}, fault.New(fault.SessionRevoked, "This session has ended. Sign in again.")

@@ -15,6 +15,7 @@ import (
 	"docuvault/shared/id"
 	"docuvault/shared/letter"
 	"docuvault/shared/secret"
+	"docuvault/shared/telemetry"
 )
 
 // How long sessions live.
@@ -76,6 +77,8 @@ type Sessions struct {
 	signer *Signer
 	hasher *Hasher
 	now    func() time.Time
+
+	logins, replays telemetry.Count
 }
 
 // OpenSessions returns the Env's one Sessions.
@@ -99,6 +102,14 @@ func openSessions(env *host.Env) (*Sessions, error) {
 	if s.hasher, err = OpenHasher(env); err != nil {
 		return nil, err
 	}
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	s.logins = measured.Counter("docuvault.logins", "Sign-ins, by outcome: ok, refused, limited, broken.")
+	telemetry.Starting(s.logins, "outcome", "ok", "refused", "limited", "broken")
+	s.replays = measured.Counter("docuvault.refresh.replays", "Sessions that were ended because an old refresh token came again.")
+	s.replays(context.Background(), 0)
 	return s, nil
 }
 
@@ -139,6 +150,22 @@ func OpenLogins(env *host.Env) (*Logins, error) {
 // fault.InvalidCredentials, fault.EmailUnverified, fault.TOTPRequired and
 // fault.RateLimited.
 func (s *Logins) Login(ctx context.Context, address string, password, code, known secret.Text, origin audit.Origin) (Signed, error) {
+	signed, err := s.login(ctx, address, password, code, known, origin)
+	outcome := "ok"
+	switch status := fault.CodeOf(err).Status(); {
+	case err == nil:
+	case fault.CodeOf(err) == fault.RateLimited:
+		outcome = "limited"
+	case status < 500:
+		outcome = "refused"
+	default:
+		outcome = "broken"
+	}
+	s.logins(ctx, 1, "outcome", outcome)
+	return signed, err
+}
+
+func (s *Logins) login(ctx context.Context, address string, password, code, known secret.Text, origin audit.Origin) (Signed, error) {
 	email, err := account.NormalEmail(address)
 	if err != nil {
 		email = "" // no account: the same work, the same answer

@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/id"
 	"docuvault/shared/letter"
+	"docuvault/shared/telemetry"
 )
 
 const (
@@ -35,6 +38,7 @@ type Office struct {
 	sender Sender
 	site   string
 	log    *slog.Logger
+	count  telemetry.Count
 }
 
 // none is the Sender of a vault without mail.
@@ -60,7 +64,13 @@ func open(env *host.Env) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Office{db: db, sender: sender, log: env.Log}
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	count := measured.Counter("docuvault.mails", "Mails, by outcome: sent, again (not taken yet), refused, lost.")
+	telemetry.Starting(count, "outcome", "sent", "again", "refused", "lost")
+	o := &Office{db: db, sender: sender, log: env.Log, count: count}
 	if sender == (none{}) {
 		env.Log.Warn("no mail is sent: SMTP_URL is not set")
 		return o, nil
@@ -148,7 +158,9 @@ func (o *Office) Deliver(ctx context.Context, user, mail id.ID) error {
 	c.details.Time, c.details.Link = c.created, o.link(c.kind, token.Reveal())
 	content, err := Render(c.kind, c.locale, c.details)
 	if err == nil {
-		err = o.sender.Send(ctx, Message{ID: mail, To: c.to, Content: content})
+		sending, end := telemetry.Span(ctx, "send mail", trace.SpanKindClient)
+		err = o.sender.Send(sending, Message{ID: mail, To: c.to, Content: content})
+		end(err)
 	}
 	// Whatever ended the context, what became of the mail is written down.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -164,16 +176,21 @@ func (o *Office) settle(ctx context.Context, actor database.Actor, mail id.ID, c
 	const still = ` WHERE id = @mail AND user_id = app_user() AND attempts = @attempt AND sent_at IS NULL`
 	log := o.log.With("user_id", actor.User(), "mail_id", mail, "kind", string(c.kind), "attempt", c.attempt)
 	var err error
+	outcome := "sent"
+	defer func() { o.count(ctx, 1, "outcome", outcome) }()
 	switch {
 	case sending == nil:
 		err = o.do(ctx, actor, "sent", `UPDATE mails SET sent_at = clock_timestamp()`+still, args)
 	case errors.Is(sending, ErrNotTaken):
+		outcome = "again"
 		log.WarnContext(ctx, "a mail was not taken; it is sent again later", "error", sending)
 		err = o.do(ctx, actor, "release", `UPDATE mails SET claimed_at = NULL, token_hash = NULL, expires_at = NULL, next_due_at = clock_timestamp() + @wait::interval`+still, args)
 	case errors.Is(sending, ErrRefused):
+		outcome = "refused"
 		log.ErrorContext(ctx, "a mail was refused; it is not sent again", "error", sending)
 		err = o.do(ctx, actor, "refused", `UPDATE mails SET token_hash = NULL, expires_at = NULL`+still, args)
 	default:
+		outcome = "lost"
 		log.ErrorContext(ctx, "a mail may have been lost; it is not sent again, since it may have arrived", "error", sending)
 	}
 	if err != nil {

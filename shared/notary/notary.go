@@ -16,6 +16,7 @@ import (
 	"docuvault/shared/database"
 	"docuvault/shared/host"
 	"docuvault/shared/storage"
+	"docuvault/shared/telemetry"
 )
 
 // Bounds.
@@ -36,6 +37,7 @@ type Notary struct {
 	db      *database.DB
 	derived storage.Backend
 	now     func() time.Time
+	ran     telemetry.Value
 }
 
 // Open returns the Env's one Notary.
@@ -50,7 +52,12 @@ func open(env *host.Env) (*Notary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Notary{db: db, derived: store.Derived, now: env.Now}, nil
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	ran := measured.Gauge("docuvault.audit.last.seal.timestamp", "When the audit log was last sealed as far as it can be, in seconds since 1970.", "s")
+	return &Notary{ran: ran, db: db, derived: store.Derived, now: env.Now}, nil
 }
 
 // Report is what one run did.
@@ -83,7 +90,11 @@ func (n *Notary) Run(ctx context.Context) (Report, error) {
 			break
 		}
 	}
-	return report, n.heads(ctx, &report)
+	if err := n.heads(ctx, &report); err != nil {
+		return report, err
+	}
+	n.ran(ctx, float64(n.now().Unix()))
+	return report, nil
 }
 
 // head is the last head of a day.

@@ -50,6 +50,9 @@ type Reconciler struct {
 	jobs    queue.Queue
 	log     *slog.Logger
 	now     func() time.Time
+
+	healed telemetry.Count
+	ran    telemetry.Value
 }
 
 // Open returns the Env's one Reconciler.
@@ -72,7 +75,16 @@ func open(env *host.Env) (*Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reconciler{db: v.DB(), vault: v, settler: settler, store: store, jobs: jobs, log: env.Log, now: env.Now}, nil
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	healed := measured.Counter("docuvault.reconcile.changes", "What the reconciler put right, by kind.")
+	for kind := range (Report{}).counts() {
+		healed(context.Background(), 0, "kind", kind)
+	}
+	ran := measured.Gauge("docuvault.reconcile.last.run.timestamp", "When the reconciler last came to an end, in seconds since 1970.", "s")
+	return &Reconciler{healed: healed, ran: ran, db: v.DB(), vault: v, settler: settler, store: store, jobs: jobs, log: env.Log, now: env.Now}, nil
 }
 
 // Report is what one run changed.
@@ -92,6 +104,15 @@ type Report struct {
 	Reindexed int `json:"reindexed"`
 	Previews  int `json:"previews"` // jobs for previews that nobody made
 	Errors    int `json:"errors"`
+}
+
+// counts are the report's fields by name.
+func (r Report) counts() map[string]int {
+	return map[string]int{
+		"settled": r.Settled, "expired": r.Expired, "resent": r.Resent, "failed": r.Failed, "purged": r.Purged, "removed": r.Removed,
+		"orphans": r.Orphans, "stale": r.Stale, "mails": r.Mails, "erasures": r.Erasures, "recounts": r.Recounts,
+		"reindexed": r.Reindexed, "previews": r.Previews, "errors": r.Errors,
+	}
 }
 
 // LogValue logs the report as its fields.
@@ -118,6 +139,14 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 		r.reindex(ctx, &report),
 		r.previews(ctx, &report),
 	)
+	for kind, n := range report.counts() {
+		if n > 0 {
+			r.healed(ctx, int64(n), "kind", kind)
+		}
+	}
+	if err == nil {
+		r.ran(ctx, float64(r.now().Unix()))
+	}
 	return report, err
 }
 

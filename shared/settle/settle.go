@@ -47,6 +47,7 @@ type Settler struct {
 	jobs   queue.Queue
 	log    *slog.Logger
 	clock  func() time.Time
+	ended  telemetry.Count
 }
 
 // Open returns the Env's one Settler.
@@ -73,7 +74,13 @@ func open(env *host.Env) (*Settler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Settler{db: db, store: store.Documents, parts: parts, bucket: cfg.Bucket, jobs: jobs, log: env.Log, clock: env.Now}, nil
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	ended := measured.Counter("docuvault.uploads.ended", "Uploads that were settled, by outcome.")
+	telemetry.Starting(ended, "outcome", "stored", "rejected", "expired", "aborted")
+	return &Settler{ended: ended, db: db, store: store.Documents, parts: parts, bucket: cfg.Bucket, jobs: jobs, log: env.Log, clock: env.Now}, nil
 }
 
 // SettleObject is Settle for a bucket notification, which names an object. A
@@ -319,6 +326,11 @@ func (s *Settler) read(ctx context.Context, actor database.Actor, document id.ID
 	return r, nil
 }
 
+// outcomes are the transitions' names in metrics.
+var outcomes = map[audit.Action]string{
+	audit.UploadStored: "stored", audit.UploadRejected: "rejected", audit.UploadAborted: "aborted", audit.UploadExpired: "expired",
+}
+
 // transition moves a pending document, its quota and its audit entry in one
 // statement; false means that it was not pending any more.
 func (s *Settler) transition(ctx context.Context, actor database.Actor, entry audit.Entry, update, quotaCTE string, guards ...string) (bool, error) {
@@ -335,6 +347,9 @@ func (s *Settler) transition(ctx context.Context, actor database.Actor, entry au
 	})
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", entry.Action, err)
+	}
+	if moved {
+		s.ended(ctx, 1, "outcome", outcomes[entry.Action])
 	}
 	return moved, nil
 }

@@ -12,8 +12,17 @@ import (
 // with the unit and _total behind: docuvault_uploads_total. docs/operations.md
 // lists them all.
 
+// Count adds to a counter, under pairs of label and value.
+type Count = func(ctx context.Context, n int64, pairs ...string)
+
+// Value sets a gauge, under pairs of label and value.
+type Value = func(ctx context.Context, value float64, pairs ...string)
+
+// Timing records how long something took.
+type Timing = func(ctx context.Context, took time.Duration, attributes ...attribute.KeyValue)
+
 // Counter counts what happened, by kinds that are few and known: add(ctx, "outcome", "stored").
-func (t *Telemetry) Counter(name, description string) func(ctx context.Context, n int64, pairs ...string) {
+func (t *Telemetry) Counter(name, description string) Count {
 	c, err := t.meter.Int64Counter(name, metric.WithDescription(description))
 	if err != nil {
 		panic("telemetry: " + err.Error()) // a name is a constant of ours
@@ -25,7 +34,7 @@ func (t *Telemetry) Counter(name, description string) func(ctx context.Context, 
 
 // Starting is a kind of a counter that is reported as zero before it first
 // happens, so that an alert sees the first one too.
-func Starting(add func(ctx context.Context, n int64, pairs ...string), label string, values ...string) {
+func Starting(add Count, label string, values ...string) {
 	for _, value := range values {
 		add(context.Background(), 0, label, value)
 	}
@@ -35,7 +44,7 @@ func Starting(add func(ctx context.Context, n int64, pairs ...string), label str
 var boundaries = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300}
 
 // Duration records how long something took.
-func (t *Telemetry) Duration(name, description string) func(ctx context.Context, took time.Duration, attributes ...attribute.KeyValue) {
+func (t *Telemetry) Duration(name, description string) Timing {
 	h, err := t.meter.Float64Histogram(name, metric.WithDescription(description), metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(boundaries...))
 	if err != nil {
 		panic("telemetry: " + err.Error())
@@ -46,7 +55,7 @@ func (t *Telemetry) Duration(name, description string) func(ctx context.Context,
 }
 
 // Gauge records how something is now.
-func (t *Telemetry) Gauge(name, description, unit string) func(ctx context.Context, value float64, pairs ...string) {
+func (t *Telemetry) Gauge(name, description, unit string) Value {
 	g, err := t.meter.Float64Gauge(name, metric.WithDescription(description), metric.WithUnit(unit))
 	if err != nil {
 		panic("telemetry: " + err.Error())

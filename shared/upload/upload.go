@@ -66,6 +66,8 @@ type Uploads struct {
 	cfg   Config
 	vault *vault.Vault
 	store *storage.Store
+
+	refused telemetry.Count
 }
 
 // Open returns the Env's one Uploads.
@@ -84,7 +86,13 @@ func open(env *host.Env) (*Uploads, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Uploads{cfg: cfg, vault: v, store: store}, nil
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	refused := measured.Counter("docuvault.quota.refusals", "Uploads that were refused, by what was used up: bytes, documents, open.")
+	telemetry.Starting(refused, "reason", "bytes", "documents", "open")
+	return &Uploads{cfg: cfg, vault: v, store: store, refused: refused}, nil
 }
 
 // Request is what a client wants to upload.
@@ -363,12 +371,15 @@ func (u *Uploads) refusal(ctx context.Context, actor database.Actor, size int64)
 	case err != nil:
 		return fmt.Errorf("read quota: %w", err)
 	case open >= quota.MaxOpenUploads:
+		u.refused(ctx, 1, "reason", "open")
 		return fault.Newf(fault.TooManyUploads, "At most %d uploads can be open at a time. Finish or abort some first.", quota.MaxOpenUploads)
 	case documents+open >= documentLimit:
+		u.refused(ctx, 1, "reason", "documents")
 		return fault.Newf(fault.QuotaExceeded, "This account holds at most %d documents. Delete some, or ask the operator for more.", documentLimit).
 			With("document_limit", documentLimit).With("documents", documents).
 			With("limit_bytes", limit).With("used_bytes", used).With("reserved_bytes", reserved).With("requested_bytes", size)
 	default:
+		u.refused(ctx, 1, "reason", "bytes")
 		return fault.New(fault.QuotaExceeded, "There is not enough room left. Delete documents for good, empty the trash, or ask the operator for more.").
 			With("limit_bytes", limit).With("used_bytes", used).With("reserved_bytes", reserved).With("requested_bytes", size)
 	}

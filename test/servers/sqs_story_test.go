@@ -19,6 +19,8 @@ import (
 	parse "docuvault/shared/notification"
 	"docuvault/shared/queue"
 	"docuvault/shared/secret"
+	"docuvault/shared/telemetry"
+	"docuvault/shared/telemetry/telemetrytest"
 	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/servers"
@@ -126,6 +128,42 @@ func TestVaultOnSQSAndItsS3(t *testing.T) {
 		if dead, err := q.Dead(t.Context(), name, 9); err != nil || len(dead) != 0 {
 			t.Errorf("dead letters of %s: %d, %v", name, len(dead), err)
 		}
+	}
+}
+
+// On SQS too an upload is one trace, although what S3 itself tells of it holds
+// none.
+func TestAnUploadIsOneTraceOnSQS(t *testing.T) {
+	t.Parallel()
+	q, vars := onSQS(t, servers.SQS(t))
+	w := vaulttest.New(t, vars)
+	w.Work(t)
+	anna := w.User(t)
+	content := []byte("A paper whose way is followed.\n")
+	b := anna.Begin(t, "paper.txt", "text/plain", content)
+	if status := b.Put(t, content); status != http.StatusOK {
+		t.Fatalf("storage answered %d", status)
+	}
+	measured, err := telemetry.Open(w.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spans []telemetrytest.Span
+	named := func(name string) int {
+		return slices.IndexFunc(spans, func(s telemetrytest.Span) bool { return s.Name == name })
+	}
+	testenv.Eventually(t, time.Minute, "the analysis is in a trace", func() bool {
+		measured.Flush(t.Context())
+		if begun := w.Collector.Named("POST /v1/uploads"); len(begun) == 1 {
+			spans = w.Collector.Trace(begun[0].Trace)
+		}
+		return named("process analyze") >= 0
+	})
+	if loose := telemetrytest.Loose(spans); len(loose) > 0 || named("settle upload") < 0 {
+		t.Errorf("%v\n%s", loose, telemetrytest.Draw(spans))
+	}
+	if d, err := q.Depth(t.Context(), job.Analyze); err != nil || d.Waiting != 0 || d.Dead != 0 || d.Oldest != -1 {
+		t.Errorf("the queue is %+v, %v", d, err)
 	}
 }
 

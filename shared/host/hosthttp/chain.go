@@ -100,7 +100,7 @@ type chain struct {
 	mux           *http.ServeMux
 	request, body time.Duration // timeouts
 	telemetry     *telemetry.Telemetry
-	took          func(ctx context.Context, took time.Duration, attributes ...attribute.KeyValue)
+	took          telemetry.Timing
 }
 
 // ServeHTTP serves one request: id, headers, deadline, cross-origin check,

@@ -104,6 +104,13 @@ func (c *Consumer) Start(env *host.Env) (func(ctx context.Context) error, error)
 	if err != nil {
 		return nil, err
 	}
+	measured, err := telemetry.Open(env)
+	if err != nil {
+		return nil, err
+	}
+	if err := watch(env, measured, q, c.queue); err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context) error { return q.Consume(ctx, c.queue, handle) }, nil
 }
 

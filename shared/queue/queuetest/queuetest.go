@@ -60,6 +60,8 @@ func Run(t *testing.T, d Driver) {
 		"refuses what it cannot carry":                         refuses,
 		"an ended context is said so":                          endedContext,
 		"drains many":                                          drains,
+		"says how deep it is":                                  depth,
+		"hands the trace on":                                   traced,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -189,6 +189,26 @@ func (c *Collector) Metric(name string) *metrics.Metric {
 	return c.metrics[name]
 }
 
+// Loose are what keeps spans from being one whole trace: roots besides the
+// first, and spans below one that is not there.
+func Loose(spans []Span) (loose []string) {
+	known := map[string]bool{}
+	for _, s := range spans {
+		known[s.ID] = true
+	}
+	roots := 0
+	for _, s := range spans {
+		if s.Parent == "" {
+			if roots++; roots > 1 {
+				loose = append(loose, s.Name+" is another root")
+			}
+		} else if !known[s.Parent] {
+			loose = append(loose, s.Name+" is below a span that is not there")
+		}
+	}
+	return loose
+}
+
 // Draw writes a trace as a tree, for a failed test.
 func Draw(spans []Span) string {
 	var out strings.Builder
