@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,6 +57,53 @@ func Latest() string {
 		}
 	}
 	return slices.Max(versions)
+}
+
+var (
+	doBlock = regexp.MustCompile(`(?mis)^DO \$\w*\$.*?\$\w*\$`)
+	// What stands in a function is no statement of the migration.
+	function = regexp.MustCompile(`(?is)\$\w*\$.*?\$\w*\$|\bBEGIN ATOMIC\b.*?\bEND;`)
+	// A block writes at any place, a migration where a line begins.
+	writes     = `(?:UPDATE(?: ONLY)?|DELETE FROM|INSERT INTO|MERGE INTO)\s+([\w."]+)`
+	blockFills = regexp.MustCompile(`(?i)\b` + writes)
+	lineFills  = regexp.MustCompile(`(?mi)^` + writes)
+)
+
+// fills reports whether the up part of a migration writes rows of the vault.
+func fills(up string) bool {
+	found := lineFills.FindAllStringSubmatch(function.ReplaceAllString(doBlock.ReplaceAllString(up, ""), ""), -1)
+	for _, block := range doBlock.FindAllString(up, -1) {
+		found = append(found, blockFills.FindAllStringSubmatch(block, -1)...)
+	}
+	return slices.ContainsFunc(found, func(statement []string) bool { return !strings.HasPrefix(statement[1], "river.") })
+}
+
+// Filling lists the versions of the embedded migrations above after, up to and
+// with to, that write rows of the vault and so do more to one that has rows than
+// to an empty one: by a statement that begins its line, or in a DO block. What
+// River writes in its own schema does not count.
+func Filling(after, to string) []string {
+	entries, err := fs.ReadDir(Migrations, "migrations")
+	if err != nil {
+		panic("db: " + err.Error()) // embedded: a programmer's error
+	}
+	var versions []string
+	for _, entry := range entries {
+		match := migrationName.FindStringSubmatch(entry.Name())
+		if match == nil || match[1] <= after || match[1] > to {
+			continue
+		}
+		content, err := fs.ReadFile(Migrations, "migrations/"+entry.Name())
+		if err != nil {
+			panic("db: " + err.Error())
+		}
+		up, _, _ := strings.Cut(string(content), "-- migrate:down")
+		if fills(up) {
+			versions = append(versions, match[1])
+		}
+	}
+	slices.Sort(versions)
+	return versions
 }
 
 // Querier is what Version and Check need of a connection or a pool.

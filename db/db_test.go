@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,5 +108,19 @@ func TestDependencies(t *testing.T) {
 	}
 	if !strings.Contains(deps("docuvault/db/migrate"), "amacneil/dbmate") {
 		t.Error("the list of dependencies does not hold what it must: this test looks at nothing")
+	}
+}
+
+func TestFillingMigrationsAreFound(t *testing.T) {
+	t.Parallel()
+	// The first of them fills in a DO block. What is in River's own tables, and in
+	// functions, does not count.
+	if got := db.Filling("", "20261124149100"); !slices.Equal(got, []string{"20261124131000", "20261124132000", "20261124149000"}) {
+		t.Errorf("rows are filled by %v", got)
+	}
+	for _, c := range [][2]string{{"20261124149000", "20261124149300"}, {"20261124132000", "20261124148999"}} {
+		if got := db.Filling(c[0], c[1]); len(got) != 0 {
+			t.Errorf("after %s up to %s: %v", c[0], c[1], got)
+		}
 	}
 }

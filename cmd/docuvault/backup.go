@@ -29,7 +29,7 @@ type backupOptions struct {
 // options gathers what the environment or the data folder of a running vault
 // names.
 func (b backupOptions) options(s streams) (backup.Options, error) {
-	o := backup.Options{Dir: b.Dir, Keys: b.Keys, Progress: progressOf(s)}
+	o := backup.Options{Dir: b.Dir, Keys: b.Keys, Progress: progressOf(s), Program: version()}
 	vars := embedded.Environment(os.Environ())
 	var err error
 	if o.Owner, err = b.dsn(); err != nil {
@@ -165,7 +165,7 @@ Reads DATABASE_MIGRATE_URL, the S3_* variables and MASTER_KEYS, which have to be
 
 Everybody signs in anew. What was changed, shared or revoked after the backup is as it was before it: look at API tokens and at who is disabled. With --keys, keys that are newer than the backup: accounts that were deleted in between are deleted again.
 
-PostgreSQL may be another major, and the program newer than the backup, not older.`
+PostgreSQL may be another major, and the program newer than the backup, not older. Rows come into the schema that they were in, and are migrated on from there. A database that has a newer schema already is refused where a migration in between fills rows.`
 }
 
 // Run restores.
@@ -184,7 +184,7 @@ func (c *restoreCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer func() { _ = o.Store.Close() }()
 	if vars := embedded.Environment(os.Environ()); vars.Has("DATABASE_MIGRATE_URL") {
-		o.Migrate = func(ctx context.Context) error { return migrate.Up(ctx, o.Owner, nil) }
+		o.Migrate = func(ctx context.Context, version string) error { return migrate.To(ctx, o.Owner, version, nil) }
 	}
 	report, err := backup.Restore(ctx, o)
 	c.endProgress(s)

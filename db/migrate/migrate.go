@@ -5,10 +5,13 @@ package migrate
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
+	"slices"
 	"time"
 
 	"docuvault/db"
@@ -66,6 +69,11 @@ func Bootstrap(ctx context.Context, superuserDSN, appPassword, migratePassword s
 // drops them. Two at once are fine: one waits for the other. dbmate cannot be
 // interrupted: ctx bounds the wait, not a migration.
 func Up(ctx context.Context, migrateDSN secret.Text, log io.Writer) error {
+	return To(ctx, migrateDSN, db.Latest(), log)
+}
+
+// To is [Up] with the migrations up to a version and no newer one.
+func To(ctx context.Context, migrateDSN secret.Text, version string, log io.Writer) error {
 	if log == nil {
 		log = io.Discard
 	}
@@ -80,7 +88,7 @@ func Up(ctx context.Context, migrateDSN secret.Text, log io.Writer) error {
 		return errors.New("migrate the database: DATABASE_MIGRATE_URL should be of the form postgres://user:password@host:port/database")
 	}
 	mate := dbmate.New(dsn)
-	mate.FS = db.Migrations
+	mate.FS = upTo{db.Migrations, version}
 	mate.MigrationsDir = []string{"migrations"}
 	mate.MigrationsTableName = "public.schema_migrations"
 	mate.AutoDumpSchema = false
@@ -89,6 +97,21 @@ func Up(ctx context.Context, migrateDSN secret.Text, log io.Writer) error {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	return nil
+}
+
+// upTo are the migrations up to a version.
+type upTo struct {
+	embed.FS
+	version string
+}
+
+// ReadDir implements fs.ReadDirFS. A migration's name begins with its version,
+// all of one length.
+func (f upTo) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := f.FS.ReadDir(name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return len(e.Name()) >= len(f.version) && e.Name()[:len(f.version)] > f.version
+	}), err
 }
 
 // lock connects and takes the advisory lock. It asks again and again instead

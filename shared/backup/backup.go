@@ -53,8 +53,11 @@ type Options struct {
 	// Ring holds the master keys of the vault to restore, which have to open
 	// the wrapped keys; nil: that is not checked.
 	Ring *keys.Ring
-	// Migrate brings the schema of an empty database up to date; nil: it is.
-	Migrate func(context.Context) error
+	// Migrate brings the schema up to a version, and changes nothing of one that
+	// is newer; nil: the schema is there.
+	Migrate func(ctx context.Context, version string) error
+	// Program names the program that writes a backup, for who restores it.
+	Program string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Progress hears how far it has come; nil: nobody does.

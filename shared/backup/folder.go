@@ -61,7 +61,8 @@ type Manifest struct {
 	At         time.Time `json:"at"`
 	Schema     string    `json:"schema"` // its newest migration
 	PostgreSQL string    `json:"postgresql"`
-	Vault      string    `json:"vault"` // which database it is of
+	Program    string    `json:"program"` // that wrote it
+	Vault      string    `json:"vault"`   // which database it is of
 	// Tables are in an order that foreign keys allow.
 	Tables []Table `json:"tables"`
 	// Keyed are the users who had a key.

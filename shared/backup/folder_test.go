@@ -240,6 +240,10 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 		"a newer schema": {func(t *testing.T, o *backup.Options) {
 			edited(t, o.Dir+"/manifest.json", map[string]any{"schema": "20990101000000"})
 		}, "newer than this program"},
+		// The migration 20261124149000 fills trashed_at.
+		"an older schema, of whose rows some were filled since": {func(t *testing.T, o *backup.Options) {
+			edited(t, o.Dir+"/manifest.json", map[string]any{"schema": "20261124148000", "program": "docuvault v1.2.3"})
+		}, "20261124149000 in between would have filled its rows. Restore into a database without a schema, with DATABASE_MIGRATE_URL: restore makes it. Or restore with an older program (docuvault v1.2.3)"},
 		"a newer form": {func(t *testing.T, o *backup.Options) {
 			edited(t, o.Dir+"/manifest.json", map[string]any{"format": 2})
 		}, "newer program"},

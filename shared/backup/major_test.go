@@ -73,7 +73,7 @@ func TestIntoAnotherMajor(t *testing.T) {
 	if _, err := backup.Restore(t.Context(), o); err == nil || !strings.Contains(err.Error(), "older than the backup's") {
 		t.Errorf("without a schema: %v", err)
 	}
-	o.Migrate = func(ctx context.Context) error { return migrate.Up(ctx, o.Owner, nil) }
+	o.Migrate = func(ctx context.Context, version string) error { return migrate.To(ctx, o.Owner, version, nil) }
 	if _, err := backup.Restore(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,10 @@ import (
 
 // Restore makes a vault of a backup, in a database that is empty but for its
 // schema, and two buckets. Objects are there before the rows that name them, and
-// all rows come in one transaction: killed at any point, it can be started
-// again. Functions may run meanwhile; nobody can sign in before it is done.
+// all rows come in one transaction: killed at any point before its end, it can be
+// started again. Rows come into the schema that they were in, and later
+// migrations find them there; killed between the two, what is left is Migrate's.
+// Functions may run meanwhile; nobody can sign in before it is done.
 //
 // With keys that are newer than the backup, accounts that had one and have none
 // any more were deleted in between: they are deleted again.
@@ -44,17 +46,8 @@ func Restore(ctx context.Context, o Options) (Report, error) {
 			return Report{}, fmt.Errorf("the bucket: %w", err)
 		}
 	}
-	if r.Migrate != nil {
-		if err := r.Migrate(ctx); err != nil {
-			return Report{}, err
-		}
-	}
-	version, err := db.Version(ctx, r.conn)
-	if err != nil {
-		return Report{}, hide(ctx, err)
-	}
-	if version < r.m.Schema {
-		return Report{}, fmt.Errorf("the database's schema (%q) is older than the backup's (%s): run docuvault migrate of the newer program first", version, r.m.Schema)
+	if err := r.schema(ctx); err != nil {
+		return Report{}, err
 	}
 	if err := r.files(ctx); err != nil {
 		return Report{}, err
@@ -65,7 +58,41 @@ func Restore(ctx context.Context, o Options) (Report, error) {
 	if err := r.objects(ctx, r.put); err != nil {
 		return Report{}, err
 	}
-	return r.report, r.load(ctx)
+	if err := r.load(ctx); err != nil {
+		return r.report, err
+	}
+	if r.Migrate != nil {
+		if err := r.Migrate(ctx, db.Latest()); err != nil {
+			return r.report, fmt.Errorf("all rows are restored; what came after the backup's schema is not: run docuvault migrate when this is mended: %w", err)
+		}
+	}
+	return r.report, nil
+}
+
+// schema brings the database to the schema of the backup. One that is newer will
+// do as long as nothing in between would have filled the rows of the backup.
+func (r *restorer) schema(ctx context.Context) error {
+	if r.Migrate != nil {
+		if err := r.Migrate(ctx, r.m.Schema); err != nil {
+			return err
+		}
+	}
+	version, err := db.Version(ctx, r.conn)
+	if err != nil {
+		return hide(ctx, err)
+	}
+	if version < r.m.Schema {
+		return fmt.Errorf("the database's schema (%q) is older than the backup's (%s): run docuvault migrate of the newer program first", version, r.m.Schema)
+	}
+	if filled := db.Filling(r.m.Schema, version); len(filled) > 0 {
+		program := r.m.Program
+		if program == "" {
+			program = "the one that made the backup"
+		}
+		return fmt.Errorf("the database's schema (%s) is newer than the backup's (%s), and %s in between would have filled its rows. Restore into a database without a schema, with DATABASE_MIGRATE_URL: restore makes it. Or restore with an older program (%s), then upgrade",
+			version, r.m.Schema, strings.Join(filled, ", "), program)
+	}
+	return nil
 }
 
 // Check reads all of a backup and compares it with its hashes. It needs no

@@ -119,7 +119,7 @@ func (w *writer) snapshot(ctx context.Context) (m Manifest, k Keys, err error) {
 			return m, k, hide(ctx, err)
 		}
 	}
-	m = Manifest{Format: format, Vault: w.vault}
+	m = Manifest{Format: format, Vault: w.vault, Program: w.Program}
 	if m.Schema, err = db.Version(ctx, w.conn); err != nil {
 		return m, k, hide(ctx, err)
 	}
