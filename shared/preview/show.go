@@ -15,8 +15,8 @@ import (
 )
 
 // URLs live for ten minutes from the begin of the five in which they are signed:
-// five at least, and the same one for all who ask in that time, so that a browser
-// takes a picture from its cache when a list is read again.
+// five at least, and the same one for all who ask in that time, so that a list
+// that is read again is the same to the byte.
 const (
 	life   = 10 * time.Minute
 	window = 5 * time.Minute
@@ -25,8 +25,7 @@ const (
 // terms are how storage serves a picture.
 var terms = storage.GetTerms{
 	ContentType: contentType, Disposition: "inline", TTL: life, Window: window,
-	// It never changes, and is nobody else's.
-	CacheControl: "private, max-age=3600, immutable",
+	CacheControl: storage.NotKept,
 }
 
 // Size is one of the two of a preview.

@@ -110,11 +110,15 @@ type PartTerms struct {
 	TTL    time.Duration // 1 s to 7 d
 }
 
+// NotKept is the CacheControl of what a browser should not leave on a disk: a
+// signing out clears no cache over plain http, and none of storage's own origin.
+const NotKept = "private, no-store"
+
 // GetTerms is what a download answers with.
 type GetTerms struct {
 	ContentType string // "" keeps the stored one
 	Disposition string // Content-Disposition; "" sends none
-	// CacheControl is how long the reader may keep the answer; "" says nothing.
+	// CacheControl, [NotKept] for one, is how long the reader may keep the answer; "" says nothing.
 	CacheControl string
 	TTL          time.Duration // 1 s to 7 d
 	// Window is for PresignGets: all URLs of an object that are made in the same

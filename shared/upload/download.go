@@ -95,7 +95,7 @@ func (d *Downloads) Sign(ctx context.Context, actor database.Actor, document id.
 		disposition = "attachment"
 	}
 	signed, err := signer.PresignGet(ctx, key, storage.GetTerms{
-		ContentType: contentType, Disposition: disposition + "; " + dispositionName(doc.Filename), TTL: downloadTTL,
+		ContentType: contentType, Disposition: disposition + "; " + dispositionName(doc.Filename), TTL: downloadTTL, CacheControl: storage.NotKept,
 	})
 	if err != nil {
 		return Download{}, fmt.Errorf("sign download: %w", err)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { crc32, deflateSync } from 'node:zlib'
 import Axe from './axe'
 import { expect, register, test } from './vault'
@@ -23,8 +24,8 @@ function pdf(words: string): Buffer {
   return Buffer.from(`${out}xref\n0 6\n0000000000 65535 f \n${at.join('')}trailer << /Size 6 /Root 1 0 R >>\nstartxref\n${out.length}\n%%EOF\n`)
 }
 
-/** A picture of two colours, as PNG. */
-function png(width: number, height: number): Buffer {
+/** A picture of two colours, or of noise, which no file makes small, as PNG. */
+function png(width: number, height: number, noise = false): Buffer {
   const chunk = (kind: string, body: Buffer) => {
     const head = Buffer.alloc(8)
     head.writeUInt32BE(body.length)
@@ -37,7 +38,7 @@ function png(width: number, height: number): Buffer {
   size.writeUInt32BE(width)
   size.writeUInt32BE(height, 4)
   size.set([8, 2, 0, 0, 0], 8)
-  const line = (y: number) => Buffer.concat([Buffer.alloc(1), Buffer.alloc(3 * width, y < height / 2 ? Buffer.from([30, 110, 140]) : Buffer.from([210, 160, 60]))])
+  const line = (y: number) => Buffer.concat([Buffer.alloc(1), noise ? randomBytes(3 * width) : Buffer.alloc(3 * width, y < height / 2 ? Buffer.from([30, 110, 140]) : Buffer.from([210, 160, 60]))])
   const pixels = Buffer.concat(Array.from({ length: height }, (_, y) => line(y)))
   return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', size), chunk('IDAT', deflateSync(pixels)), chunk('IEND', Buffer.alloc(0))])
 }
@@ -79,8 +80,18 @@ test('first pages are seen without a reload, in the grid, in the list and in a s
     await page.emulateMedia({ colorScheme: scheme })
     expect(await Axe.violations(page)).toEqual([])
   }
+  // They are in memory, and no browser writes them down: seen again, none is asked for again.
+  const asked: string[] = []
+  page.on('response', (answer) => {
+    if (/derived/.test(answer.url())) asked.push(/\bno-store\b/.exec(String(answer.headers()['cache-control']))?.[0] ?? 'stored')
+  })
   await page.getByRole('button', { name: 'Show as a list' }).click()
+  await expect.poll(() => width(page, 'photo.png')).toBe(320)
+  expect(asked).toEqual([])
+  await page.reload()
   await expect.poll(() => width(page, 'letter.pdf')).toBe(226)
+
+  await expect.poll(() => asked).toEqual(['no-store', 'no-store'])
 
   await page.getByRole('combobox', { name: 'Search your papers' }).fill('kiln')
   await expect.poll(() => width(page, 'letter.pdf'), { timeout: 20_000 }).toBe(226)
@@ -102,4 +113,35 @@ test('a picture whose address is of no use any more is asked for again', async (
   await add(page, { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear potter') })
   await expect.poll(() => width(page, 'letter.pdf'), { timeout: 30_000 }).toBe(226)
   expect(told).toBe(1)
+})
+
+test('a heavy picture is seen in the size the vault made before all of it is asked for, and one without a view has a card', async ({ page }) => {
+  await register(page)
+  await add(page, { name: 'noise.png', mimeType: 'image/png', buffer: png(1500, 1000, true) })
+  await expect.poll(() => width(page, 'noise.png'), { timeout: 30_000 }).toBe(320)
+  const originals: string[] = []
+  page.on('request', (request) => {
+    if (/\/download/.test(request.url())) originals.push(request.method())
+  })
+  await page.getByRole('link', { name: 'noise.png', exact: true }).click()
+  const picture = page.getByRole('img', { name: 'noise.png' })
+  const natural = () => picture.evaluate((img: HTMLImageElement) => img.naturalWidth)
+  await expect.poll(natural).toBe(1280)
+  await expect(page.getByText('Shown smaller than it is.')).toBeVisible()
+  expect(originals).toEqual([])
+  expect(await Axe.inBoth(page)).toEqual([])
+  await page.getByRole('button', { name: 'Show the whole picture, 4.3 MB' }).press('Enter')
+  await expect.poll(natural).toBe(1500)
+  expect(originals).toEqual(['GET'])
+
+  // The head of a HEIC file (ISO/IEC 23008-12): its kind is known, and no browser shows it.
+  await page.getByRole('button', { name: 'Back' }).click()
+  await add(page, { name: 'phone.heic', mimeType: 'image/heic', buffer: Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic\0\0\0\0heicmif1'), randomBytes(2000)]) })
+  await expect(page.getByRole('listitem').filter({ has: page.getByRole('link', { name: 'phone.heic', exact: true }) })).toBeVisible()
+  await page.getByRole('link', { name: 'phone.heic', exact: true }).click()
+  await expect(page.getByText('the paper itself is fine')).toBeVisible()
+  expect(await Axe.inBoth(page)).toEqual([])
+  const saved = page.waitForEvent('download')
+  await page.getByRole('main').getByRole('button', { name: 'Download' }).click()
+  expect((await saved).suggestedFilename()).toBe('phone.heic')
 })

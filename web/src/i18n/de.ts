@@ -277,6 +277,10 @@ const de: Words = {
     ocrPartial: 'Diese Seiten sind Bilder, und die Zeit reichte nicht, um alle zu lesen. Die ersten stehen hier.',
     ocrNothing: 'Diese Seiten sind Bilder, und es wurden keine Wörter darin gefunden.',
     truncated: 'Dieses Papier hat mehr Text als die 4 MB, die aufgehoben werden.',
+    noPicture: 'Von dieser Art Datei wird hier kein Bild gemacht; dem Papier selbst fehlt nichts. Laden Sie es herunter, um es anzusehen.',
+    smaller: 'Kleiner gezeigt, als es ist.',
+    whole: 'Das ganze Bild zeigen, {size}',
+    coming: 'Die erste Seite, während der Rest kommt: {size} …',
     noView:
       'Diese Art Datei wird hier nicht gezeigt: Die Seite führt nichts aus, was eine Datei mitbringt. Der Text steht daneben, und Sie können sie herunterladen.',
     tooLarge: 'Dieses Papier hat {size}. Laden Sie es herunter, um es anzusehen.',
