@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"docuvault/shared/canary"
 	"docuvault/shared/dbtest"
 	"docuvault/shared/pgserver"
+	"docuvault/shared/telemetry/telemetrytest"
 	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/sample"
@@ -254,6 +256,9 @@ func TestNothingPlantedIsSeen(t *testing.T) {
 		}
 	}
 	s.secret("STORAGE_EVENT_TOKEN", vaulttest.EventToken)
+	collector := telemetrytest.New(t)
+	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_HEADERS=x-key="+s.secret("the collector's key", s.word("the collector's key")),
+		"OTEL_METRIC_EXPORT_INTERVAL=2000", "METRICS_TOKEN="+s.secret("METRICS_TOKEN", vaulttest.MetricsToken))
 	if s.v, err = throwaway.Start(t.Context(), program, dir, env...); err != nil {
 		t.Fatal(err)
 	}
@@ -376,6 +381,18 @@ func TestNothingPlantedIsSeen(t *testing.T) {
 		listed.Write(answer)
 	}
 
+	// Whoever has not the scraper's token sees what stands at any address.
+	_, unknown := s.call(http.MethodGet, "/nothing", nil)
+	for _, token := range []string{"", s.word("a scraper's wrong token"), s.token, vaulttest.EventToken} {
+		if status, answer := s.call(http.MethodGet, "/metrics", nil, "Authorization", "Bearer "+token); status != http.StatusNotFound || len(answer) != len(unknown) {
+			t.Errorf("/metrics answers %d: %s\n/nothing: %s", status, answer, unknown)
+		}
+	}
+	status, scraped := s.call(http.MethodGet, "/metrics", nil, "Authorization", "Bearer "+vaulttest.MetricsToken)
+	if status != http.StatusOK || !bytes.Contains(scraped, []byte(`docuvault_queue_dead{queue="analyze"} `)) || !bytes.Contains(scraped, []byte(`docuvault_logins_total{outcome="refused"} `)) {
+		t.Errorf("/metrics answers %d: %s", status, scraped)
+	}
+
 	// The end.
 	s.want(http.StatusNoContent, nil, http.MethodDelete, "/v1/documents/"+pdf, nil)
 	s.want(http.StatusNoContent, nil, http.MethodDelete, "/v1/documents/"+broken+"?permanent=true", nil)
@@ -395,6 +412,7 @@ func TestNothingPlantedIsSeen(t *testing.T) {
 	places := map[string][]byte{
 		"the log": log, "a problem": s.problems.Bytes(), "a problem of the administrator": boss.problems.Bytes(), "what the administrator sees": listed.Bytes(),
 		"admin create": printed, "the database, and the queue with its dead letters": halfway, "the database after the end": db.Dump(t), "the mails": mails(t, dir),
+		"the traces and metrics": collector.Raw(), "/metrics": scraped,
 	}
 	if program := filepath.Join(binaries.Dir, "pg_dump"); exists(program) {
 		dump := exec.CommandContext(t.Context(), program, "--dbname", db.SuperURL)
@@ -405,7 +423,7 @@ func TestNothingPlantedIsSeen(t *testing.T) {
 		places["pg_dump"] = out
 	}
 	// An address is in the database, and administrators see it; nobody else.
-	for _, place := range []string{"the log", "a problem", "a problem of the administrator"} {
+	for _, place := range []string{"the log", "a problem", "a problem of the administrator", "the traces and metrics", "/metrics"} {
 		for _, address := range []string{"canary@example.org", "boss@example.org"} {
 			if bytes.Contains(places[place], []byte(address)) {
 				t.Errorf("%s: %s", place, address)
@@ -423,6 +441,9 @@ func TestNothingPlantedIsSeen(t *testing.T) {
 	}
 	if lines := bytes.Count(log, []byte(`"msg":"request"`)); lines < 80 || !bytes.Contains(log, []byte("broken on purpose")) && !bytes.Contains(log, []byte(`"level":"ERROR"`)) {
 		t.Errorf("the log has only %d requests, or no error:\n%s", lines, s.v.Tail())
+	}
+	if spans := collector.Spans(); len(spans) < 400 || !slices.ContainsFunc(spans, func(s telemetrytest.Span) bool { return s.Failed }) || collector.Metric("docuvault.logins") == nil {
+		t.Errorf("only %d spans arrived, or none of what failed, or no metric", len(spans))
 	}
 	if s.planted.Planted() < 500 || s.problems.Len() < 5000 {
 		t.Errorf("only %d forms planted, and %d bytes of problems", s.planted.Planted(), s.problems.Len())

@@ -343,8 +343,11 @@ func TestKubernetesEnvironment(t *testing.T) {
 		list, _ := dig(containers[0], "env").([]any)
 		for _, entry := range list {
 			has = append(has, text(entry, "name"))
+			if optional := dig(entry, "valueFrom", "secretKeyRef", "optional") == true; optional != (text(entry, "name") == "METRICS_TOKEN") {
+				t.Errorf("%s: %s is optional: %t", file, text(entry, "name"), optional)
+			}
 		}
-		want := map[string]bool{}
+		want := map[string]bool{"METRICS_TOKEN": true}
 		for _, fn := range functions.All {
 			if fn.Trigger.Kind() == kind {
 				for _, name := range needs(t, fn, vars) {
