@@ -71,6 +71,8 @@ func values(t *testing.T) map[string]string {
 		"SQS_QUEUE_PREFIX":    "docuvault-",
 		"REGISTRATION":        "invite",
 		"TRUSTED_PROXIES":     "", // the parameter's default
+		// The same; functions start without a collector.
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "",
 	}
 }
 

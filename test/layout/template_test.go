@@ -213,6 +213,11 @@ func TestTemplateQueues(t *testing.T) {
 		if text(template, "Resources", target, "Type") != "AWS::SQS::Queue" {
 			t.Errorf("%s has no dead letter queue", logical)
 		}
+		for _, watched := range [][2]string{{target, "ApproximateNumberOfMessagesVisible"}, {logical, "ApproximateAgeOfOldestMessage"}} {
+			if !alarmed(template, watched[1], "!GetAtt "+watched[0]+".QueueName") {
+				t.Errorf("there is no alarm for %s of %s", watched[1], watched[0])
+			}
+		}
 		consumed := false
 		for _, fn := range functions.All {
 			if fn.Trigger.Kind() != "queue" || fn.Trigger.Source() != name {
@@ -236,6 +241,19 @@ func TestTemplateQueues(t *testing.T) {
 			t.Errorf("nothing consumes queue %s", name)
 		}
 	}
+}
+
+// alarmed reports whether the stack has an alarm for a metric of one thing, whose
+// topic hears of it.
+func alarmed(template map[string]any, metric, of string) bool {
+	for name := range mapping(template, "Resources") {
+		p := mapping(template, "Resources", name, "Properties")
+		if text(template, "Resources", name, "Type") == "AWS::CloudWatch::Alarm" && text(p, "MetricName") == metric &&
+			strings.Contains(fmt.Sprint(dig(p, "Dimensions")), of) && strings.Contains(fmt.Sprint(dig(p, "AlarmActions")), "AlarmTopicArn") {
+			return true
+		}
+	}
+	return false
 }
 
 // TestTemplateBuckets wants both buckets closed to the public and kept when the
