@@ -4,6 +4,7 @@
 #   docker build --target server -t docuvault .     the program alone, no shell, root read-only
 #   docker build --target worker -t docuvault .     the same on Debian, with tesseract
 #   docker build --target functions --build-arg FUNCTION=uploads/begin -t begin .
+#   make lambda-image IMAGE=…                        the analysis on AWS Lambda
 #
 # For another platform (--platform linux/arm64) Go and the page are still built
 # on this one's processor; only what Debian installs runs on the other.
@@ -60,12 +61,36 @@ HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["docuvault", "he
 ENTRYPOINT ["docuvault"]
 CMD ["serve", "--listen", "0.0.0.0:8080"]
 
-FROM debian:13.2-slim AS worker
+FROM debian:13.2-slim AS tesseract
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates tesseract-ocr tesseract-ocr-deu tesseract-ocr-eng tzdata \
- && rm -rf /var/lib/apt/lists/* \
- && groupadd --gid 65532 docuvault \
+ && rm -rf /var/lib/apt/lists/*
+
+FROM source AS analyze
+ARG TARGETOS
+ARG TARGETARCH
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH go build -tags lambda.norpc -ldflags="-s -w" -o /out/bootstrap ./functions/workers/analyze/bootstrap \
+ && GOOS=$TARGETOS GOARCH=$TARGETARCH go build -ldflags="-s -w" -o /out/warm ./deploy/aws/warm
+
+# Machine code is for one processor: this runs on the target's, not on the one that
+# builds. Lambda runs the function as a user of its own, who has to read it.
+FROM tesseract AS warm
+COPY --from=analyze /out/warm /usr/local/bin/warm
+RUN XDG_CACHE_HOME=/cache warm && chmod -R a+rX /cache
+
+# The analysis on AWS Lambda: it speaks Lambda's protocol itself, so any base will
+# do. Only /tmp can be written there; the program copies the compiled code to it,
+# and has nothing to compile. No USER: Lambda has its own, who is not root.
+FROM tesseract AS lambda-analyze
+COPY --from=warm /cache/docuvault/wazero /opt/wazero
+COPY --from=analyze /out/bootstrap /var/task/bootstrap
+ENV PDF_CACHE_DIR=/opt/wazero
+WORKDIR /var/task
+ENTRYPOINT ["/var/task/bootstrap"]
+
+FROM tesseract AS worker
+RUN groupadd --gid 65532 docuvault \
  && useradd --uid 65532 --gid 65532 --home-dir /data --no-create-home --shell /usr/sbin/nologin docuvault \
  && install -d -o 65532 -g 65532 /data
 COPY --from=program /out/docuvault /usr/local/bin/docuvault

@@ -14,6 +14,8 @@ FILES ?=
 TEST ?= ./...
 BENCH ?=
 GROUPED ?=
+IMAGE ?=
+PLATFORM ?= linux/arm64
 
 .PHONY: help
 help: ## This list
@@ -35,9 +37,23 @@ test: setup ## Every test, on real servers; TEST=./shared/seal for some
 lambda: setup ## Build every function of template.yaml for AWS Lambda, with SAM; GROUPED=1 for template.grouped.yaml
 	@sam=$$(bash .ci/tool sam) && CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath -tags=lambda.norpc '-ldflags=-s -w'" "$$sam" build --parallel --template $(if $(GROUPED),template.grouped.yaml,template.yaml)
 
+# Lambda takes neither an index of platforms nor attestations: one image, with none.
+.PHONY: lambda-image
+lambda-image: ## Build the image of the analysis on Lambda, with tesseract, and push it; IMAGE=ACCOUNT.dkr.ecr.REGION.amazonaws.com/docuvault-analyze:1, PLATFORM=linux/amd64 for x86_64
+	@test -n "$(IMAGE)" || { echo "make lambda-image IMAGE=ACCOUNT.dkr.ecr.REGION.amazonaws.com/docuvault-analyze:1" >&2; exit 1; }
+	@if docker buildx version >/dev/null 2>&1; then \
+		docker buildx build --platform "$(PLATFORM)" --provenance=false --sbom=false --target lambda-analyze --tag "$(IMAGE)" --push .; \
+	else \
+		podman build --platform "$(PLATFORM)" --format docker --target lambda-analyze --tag "$(IMAGE)" . && podman push "$(IMAGE)"; \
+	fi
+
 .PHONY: test-lambda
 test-lambda: setup ## Deploy both templates with SAM onto an emulator of AWS, and drive a vault of each
 	@bash .ci/tool sam >/dev/null && go run ./test/run ./test/lambda
+
+.PHONY: test-lambda-image
+test-lambda-image: setup ## The image of the analysis on Lambda without a container engine, under AWS's runtime emulator; root on Debian with debootstrap
+	@bash .ci/tool sam >/dev/null && test/image/lambda make .cache/lambda-image && DOCUVAULT_TEST_LAMBDA_IMAGE="$(CURDIR)/.cache/lambda-image" go test -count=1 -v -run '^TestAnalyzeImage$$' ./test/lambda
 
 .PHONY: test-rie
 test-rie: setup ## A function of each kind under AWS's own runtime emulator: what it answers, and how fast

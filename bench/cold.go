@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -24,10 +25,7 @@ import (
 // emulator: from the first event, which starts the process, to the answer with a
 // row of the database; and the answers after it.
 func coldLambda(ctx context.Context, b *bench) ([]Figure, error) {
-	emulator, err := servers.RuntimeEmulator()
-	if errors.Is(err, servers.ErrMissing) {
-		return nil, &notRun{err}
-	}
+	emulator, err := runtimeEmulator()
 	if err != nil {
 		return nil, err
 	}
@@ -39,19 +37,15 @@ func coldLambda(ctx context.Context, b *bench) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	program := filepath.Join(b.dir, "cold", "bootstrap")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags=-s -w", "-o", program, "docuvault/functions/me/get/bootstrap")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the function: %w\n%s", err, out)
+	program, err := b.functionProgram(ctx, "me/get")
+	if err != nil {
+		return nil, err
 	}
-	event, err := json.Marshal(map[string]any{
-		"version": "2.0", "routeKey": "GET /v1/me", "rawPath": "/v1/me",
-		"headers": map[string]string{"authorization": "Bearer " + users[0].token, "host": "vault.example.org"},
-		"requestContext": map[string]any{
-			"domainName": "vault.example.org", "http": map[string]string{"method": "GET", "path": "/v1/me", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
-		},
-	})
+	request, err := event(http.MethodGet, "/v1/me", "", users[0].token, nil)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +54,18 @@ func coldLambda(ctx context.Context, b *bench) ([]Figure, error) {
 	}
 	var cold, warm []float64
 	for range pick(b, 21, 2) {
-		first, next, err := v.emulated(ctx, emulator, program, event)
-		if err != nil {
+		if err := v.emulated(ctx, emulator, program, nil, func(invoke invoker) error {
+			for _, into := range []*[]float64{&cold, &warm} {
+				_, took, err := invoke(raw)
+				if err != nil {
+					return err
+				}
+				*into = append(*into, milliseconds(took))
+			}
+			return nil
+		}); err != nil {
 			return nil, err
 		}
-		cold, warm = append(cold, milliseconds(first)), append(warm, milliseconds(next))
 	}
 	return []Figure{
 		{Name: "cold start: init and the first answer with a row", Value: median(cold), Unit: "ms", Goal: atMost(25), Note: "GET /v1/me; the emulator and its start of a process included, secrets in the environment"},
@@ -72,13 +73,17 @@ func coldLambda(ctx context.Context, b *bench) ([]Figure, error) {
 	}, nil
 }
 
-// emulated runs the function once: the time of its first answer and of its second.
-func (v *vault) emulated(ctx context.Context, emulator, program string, event []byte) (first, next time.Duration, err error) {
+// invoker sends an event to a function and takes what it answers.
+type invoker func(event []byte) (answer []byte, took time.Duration, err error)
+
+// emulated starts the emulator with a function, whose process starts with the first
+// event, and ends both when they have been used.
+func (v *vault) emulated(ctx context.Context, emulator, program string, more map[string]string, use func(invoke invoker) error) (err error) {
 	addresses := make([]string, 2)
 	for i := range addresses {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		addresses[i] = l.Addr().String()
 		_ = l.Close()
@@ -86,14 +91,16 @@ func (v *vault) emulated(ctx context.Context, emulator, program string, event []
 	cmd := exec.Command(emulator, "--runtime-interface-emulator-address", addresses[0], "--runtime-api-address", addresses[1], program)
 	cmd.Dir = filepath.Dir(program)
 	env := []string{"AWS_REGION=us-east-1"}
-	for key, value := range v.vars {
+	vars := maps.Clone(v.vars)
+	maps.Copy(vars, more)
+	for key, value := range vars {
 		env = append(env, key+"="+value)
 	}
 	cmd.Env = throwaway.Environ(env...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -113,28 +120,45 @@ func (v *vault) emulated(ctx context.Context, emulator, program string, event []
 			break
 		}
 		if err := wait(ctx, 2*time.Millisecond); err != nil {
-			return 0, 0, err
+			return err
 		}
 	}
-	for _, took := range []*time.Duration{&first, &next} {
+	return use(func(event []byte) (answer []byte, took time.Duration, err error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addresses[0]+"/2015-03-31/functions/function/invocations", bytes.NewReader(event))
 		if err != nil {
-			return 0, 0, err
+			return nil, 0, err
 		}
 		begun := time.Now()
 		resp, err := sender.Do(req)
 		if err != nil {
-			return 0, 0, err
+			return nil, 0, err
 		}
-		answer, err := io.ReadAll(resp.Body)
+		answer, err = io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		*took = time.Since(begun)
-		if err != nil {
-			return 0, 0, err
+		took = time.Since(begun)
+		if err == nil && !strings.Contains(string(answer), `"statusCode":20`) {
+			err = fmt.Errorf("it answered %s", answer)
 		}
-		if !strings.Contains(string(answer), `"statusCode":200`) {
-			return 0, 0, fmt.Errorf("it answered %s", answer)
-		}
+		return answer, took, err
+	})
+}
+
+// functionProgram builds a function as it is deployed.
+func (b *bench) functionProgram(ctx context.Context, folder string) (string, error) {
+	program := filepath.Join(b.dir, strings.ReplaceAll(folder, "/", "-"), "bootstrap")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags=-s -w", "-o", program, "docuvault/functions/"+folder+"/bootstrap")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the function: %w\n%s", err, out)
 	}
-	return first, next, nil
+	return program, nil
+}
+
+// runtimeEmulator is AWS's, with SAM.
+func runtimeEmulator() (string, error) {
+	emulator, err := servers.RuntimeEmulator()
+	if errors.Is(err, servers.ErrMissing) {
+		return "", &notRun{err}
+	}
+	return emulator, err
 }

@@ -41,6 +41,7 @@ var measures = []measure{
 	{"sessions", "refresh and login", sessions},
 	{"find", "list and search, small account against large", listAndSearch},
 	{"cold", "cold start of a function of Lambda, under AWS's runtime emulator", coldLambda},
+	{"lambda", "requests a second of one instance of Lambda, under AWS's runtime emulator", lambdaRate},
 	{"pdf", "text and preview of a PDF page, and the worker's cold start", pdfText},
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -34,6 +35,27 @@ type emulator struct {
 func emulate(t *testing.T, folder string, vars map[string]string) *emulator {
 	t.Helper()
 	architecture(t)
+	program := runtimeEmulator(t)
+	dir := t.TempDir()
+	run(t, goBuild, "go", "build", "-o", filepath.Join(dir, "bootstrap"), "./functions/"+folder+"/bootstrap")
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_LAMBDA_FUNCTION_TIMEOUT=60", "AWS_REGION=us-east-1"}
+	for name, value := range onLambda(vars) {
+		env = append(env, name+"="+value)
+	}
+	return listen(t, dir, env, filepath.Join(dir, "bootstrap"), program)
+}
+
+// onLambda are a vault's variables without the one that a function on Lambda
+// refuses: it has no metrics of its own to ask for.
+func onLambda(vars map[string]string) map[string]string {
+	vars = maps.Clone(vars)
+	delete(vars, "METRICS_TOKEN")
+	return vars
+}
+
+// runtimeEmulator is the program that AWS ships with SAM.
+func runtimeEmulator(t *testing.T) string {
+	t.Helper()
 	program, err := servers.RuntimeEmulator()
 	if errors.Is(err, servers.ErrMissing) {
 		testenv.NotRun(t, err.Error())
@@ -41,8 +63,12 @@ func emulate(t *testing.T, folder string, vars map[string]string) *emulator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	run(t, goBuild, "go", "build", "-o", filepath.Join(dir, "bootstrap"), "./functions/"+folder+"/bootstrap")
+	return program
+}
+
+// listen starts a command that ends in the emulator's name, with a function.
+func listen(t *testing.T, dir string, env []string, function string, command ...string) *emulator {
+	t.Helper()
 	addresses := make([]string, 2)
 	for i := range addresses {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -55,12 +81,9 @@ func emulate(t *testing.T, folder string, vars map[string]string) *emulator {
 		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, "--runtime-interface-emulator-address", addresses[0], "--runtime-api-address", addresses[1], filepath.Join(dir, "bootstrap"))
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "AWS_LAMBDA_FUNCTION_TIMEOUT=60", "AWS_REGION=us-east-1"}
-	for name, value := range vars {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
+	command = append(command, "--runtime-interface-emulator-address", addresses[0], "--runtime-api-address", addresses[1], function)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir, cmd.Env = dir, env
 	e := &emulator{url: "http://" + addresses[0] + "/2015-03-31/functions/function/invocations", log: &hosttest.Log{}}
 	cmd.Stdout, cmd.Stderr = e.log, e.log
 	end(cmd)
@@ -119,6 +142,18 @@ func (e *emulator) warm(t *testing.T, event []byte) time.Duration {
 	return times[len(times)/2]
 }
 
+// batch is an event of SQS with one message.
+func batch(t *testing.T, body string) []byte {
+	t.Helper()
+	raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
+		"messageId": "one", "body": body, "eventSource": "aws:sqs", "attributes": map[string]string{"ApproximateReceiveCount": "1"},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
 // TestRuntimeEmulator runs a function of each kind as AWS's runtime runs it, on a
 // real database and a real S3 server.
 func TestRuntimeEmulator(t *testing.T) {
@@ -155,17 +190,8 @@ func TestRuntimeEmulator(t *testing.T) {
 		if status := b.Put(t, content); status != http.StatusOK {
 			t.Fatalf("storage answered %d", status)
 		}
-		batch := func(body string) []byte {
-			raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
-				"messageId": "one", "body": body, "eventSource": "aws:sqs", "attributes": map[string]string{"ApproximateReceiveCount": "1"},
-			}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return raw
-		}
 		e := emulate(t, "workers/uploadcomplete", w.Vars)
-		told := batch(w.Event(w.Key(t, b.Document.ID)))
+		told := batch(t, w.Event(w.Key(t, b.Document.ID)))
 		answer, cold := e.invoke(t, told)
 		if string(answer) != `{"batchItemFailures":[]}` {
 			t.Errorf("answered %s", answer)
@@ -178,7 +204,7 @@ func TestRuntimeEmulator(t *testing.T) {
 		late := anna.Begin(t, "late.bin", "application/octet-stream", vaulttest.Unique(t, 501))
 		w.DB.Exec(t, `ALTER TABLE documents RENAME TO documents_away`)
 		defer w.DB.Exec(t, `ALTER TABLE documents_away RENAME TO documents`)
-		if answer, _ := e.invoke(t, batch(w.Event(anna.ID.String()+"/"+late.Document.ID.String()+"/x.bin"))); string(answer) != `{"batchItemFailures":[{"itemIdentifier":"one"}]}` {
+		if answer, _ := e.invoke(t, batch(t, w.Event(anna.ID.String()+"/"+late.Document.ID.String()+"/x.bin"))); string(answer) != `{"batchItemFailures":[{"itemIdentifier":"one"}]}` {
 			t.Errorf("answered %s to a message that fails", answer)
 		}
 	})

@@ -130,7 +130,7 @@ var decisions = []string{
 	"Audit detail", "documents.user_id", "groups", "Sequence grants", "No admin impersonation", "Two DSNs",
 	"MinIO's healthcheck", "Settings", "Tests", "StorageBackend and factory", "Object key in code", "AI settings per user",
 	"Any pooler", "https without a proxy", "Previews", "WebP by libwebp in WebAssembly", "URLs of previews",
-	"Images", "A backup is logical", "A cluster", "Releases can be made again", "Traces", "Metrics", "OCR is a program beside us",
+	"Images", "Few connections on Lambda", "OCR on Lambda", "A backup is logical", "A cluster", "Releases can be made again", "Traces", "Metrics", "OCR is a program beside us",
 }
 
 // TestDecisions wants a row for each decision, with a file that realises it and

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -94,14 +95,42 @@ func TestImages(t *testing.T) {
 	if want := "golang:" + goVersion(t) + "-"; !strings.HasPrefix(byName["source"].from, want) {
 		t.Errorf("built with %s, and go.mod says %s", byName["source"].from, want)
 	}
-	for _, s := range []string{"program", "function"} {
-		if !strings.Contains(byName[s].last("RUN"), "GOOS=$TARGETOS GOARCH=$TARGETARCH go build") {
+	for _, s := range []string{"program", "function", "analyze"} {
+		if n := strings.Count(byName[s].last("RUN"), "go build"); n == 0 || strings.Count(byName[s].last("RUN"), "GOOS=$TARGETOS GOARCH=$TARGETARCH go build") != n {
 			t.Errorf("stage %s does not build for the target's platform on this one's", s)
 		}
 	}
+	checkLambdaImage(t, byName)
 	// The chroot that proves it reads the Dockerfile by the same stages.
-	if script := read(t, "test/image/chroot"); !strings.Contains(script, "for name in worker vault; do") {
+	if script := read(t, "test/image/chroot"); !strings.Contains(script, ` tesseract worker vault
+`) {
 		t.Error("test/image/chroot does not run the stages of the target vault")
+	}
+}
+
+// checkLambdaImage wants the analysis on Lambda to have what it compiles already
+// compiled, by a program that ran on the platform of the image, where the function
+// looks for it.
+func checkLambdaImage(t *testing.T, byName map[string]stage) {
+	t.Helper()
+	s, warm := byName["lambda-analyze"], byName["warm"]
+	if s.from != "tesseract" || warm.from != "tesseract" || byName["worker"].from != "tesseract" || s.last("USER") != "" {
+		t.Errorf("lambda-analyze is made from %s, as user %q, with code of %s", s.from, s.last("USER"), warm.from)
+	}
+	// Of the stages, only those that compile Go and the page run on the builder's.
+	for line := range strings.Lines(read(t, "Dockerfile")) {
+		if strings.HasPrefix(line, "FROM --platform=$BUILDPLATFORM") && !strings.Contains(line, " AS page") && !strings.Contains(line, " AS source") {
+			t.Errorf("on the builder's platform: %s", line)
+		}
+	}
+	if got := warm.last("RUN"); got != "XDG_CACHE_HOME=/cache warm && chmod -R a+rX /cache" {
+		t.Errorf("warm runs %q", got)
+	}
+	if !slices.Contains(s.instructions, [2]string{"COPY", "--from=warm /cache/docuvault/wazero /opt/wazero"}) || s.last("ENV") != "PDF_CACHE_DIR=/opt/wazero" {
+		t.Errorf("lambda-analyze has %v", s.instructions)
+	}
+	if s.last("ENTRYPOINT") != `["/var/task/bootstrap"]` || s.last("WORKDIR") != "/var/task" {
+		t.Errorf("lambda-analyze starts %s in %s", s.last("ENTRYPOINT"), s.last("WORKDIR"))
 	}
 }
 
