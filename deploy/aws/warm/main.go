@@ -5,19 +5,16 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"log"
 	"time"
 
 	"docuvault/shared/extract"
+	"docuvault/shared/host"
 	"docuvault/shared/picture"
 )
 
-func main() {
-	if err := warm(); err != nil {
-		log.Fatal(err)
-	}
-}
+func main() { host.Main(func(context.Context, *host.Env) error { return warm() }) }
 
 // warm opens what the analysis opens.
 func warm() (err error) {
