@@ -61,6 +61,10 @@ const refill = 12
 /** Milliseconds after which a batch begins with what it has, when nothing else is on its way. */
 const patience = 250
 
+/** What a file costs beside its bytes, counted as bytes: a thousand small ones are work too. */
+const perFile = 256 * 1024
+const effort = (bytes: number, files: number) => bytes + files * perFile
+
 /** An outage passes, and what it ended is tried again by itself: after so many seconds, then twice as many, and when the line is back. */
 export const passes = ({ code, status }: Problem) =>
   code === 'network' || code === 'unavailable' || code === 'deadline_exceeded' || (code === 'storage' && status >= 500)
@@ -84,8 +88,13 @@ export const useUploads = defineStore('uploads', () => {
   // thousand times each, and nobody counts them anew for that.
   const tally = reactive({ going: 0, paused: 0, total: 0, sent: 0, done: 0, failed: 0, duplicate: 0, open: 0 })
   const changes = ref(0)
+  /** Work of this run that is done already; a run ends when nothing is on its way. */
+  const behind = ref(0)
+  const workPerSecond = ref(0)
+  const pace = makeSpeed()
   let busy = 0
   let passed = 0
+  let worked = 0
 
   function count(u: Upload, sign: 1 | -1) {
     if (u.state === 'sending' || u.state === 'completing') busy += sign
@@ -104,7 +113,14 @@ export const useUploads = defineStore('uploads', () => {
     const listed = files.has(u.key) || u.state === 'open'
     if (listed) count(u, -1)
     if (fields.state && fields.state !== u.state) changes.value++
-    if (fields.sent !== undefined && fields.sent > u.sent) passed += fields.sent - u.sent
+    if (fields.sent !== undefined && fields.sent > u.sent) {
+      passed += fields.sent - u.sent
+      worked += fields.sent - u.sent
+    }
+    if (fields.state === 'done' && u.state !== 'done') {
+      behind.value += effort(u.size, 1)
+      worked += perFile
+    }
     Object.assign(u, fields)
     if (listed) count(u, 1)
   }
@@ -113,7 +129,12 @@ export const useUploads = defineStore('uploads', () => {
   const total = computed(() => tally.total)
   const sent = computed(() => tally.sent)
   const troubled = computed(() => tally.failed + tally.duplicate + tally.open)
-  const secondsLeft = computed(() => (perSecond.value > 0 ? (total.value - sent.value) / perSecond.value : 0))
+  const secondsLeft = computed(() => (workPerSecond.value > 0 ? effort(total.value - sent.value, going.value) / workPerSecond.value : 0))
+  /** From 0 to 1: how far this run is. */
+  const share = computed(() => {
+    const all = behind.value + effort(total.value, going.value)
+    return all > 0 ? (behind.value + sent.value) / all : 0
+  })
   const allPaused = computed(() => tally.going > 0 && tally.paused === tally.going)
 
   function make(fields: Partial<Upload> & Pick<Upload, 'name' | 'size' | 'state'>): Upload {
@@ -133,6 +154,7 @@ export const useUploads = defineStore('uploads', () => {
 
   function add(chosen: readonly Picked[]) {
     if (chosen.length === 0) return
+    if (tally.going === 0) behind.value = 0
     shown.value = true
     const added = chosen.map(({ file, path }) => {
       if (tally.open > 0) {
@@ -345,6 +367,11 @@ export const useUploads = defineStore('uploads', () => {
     void work()
   }
 
+  /** Cancels what is on its way, and leaves what has arrived. */
+  async function cancelAll() {
+    await Promise.all(list.filter((u) => active.has(u.state) && u.state !== 'completing').map(cancel))
+  }
+
   function retry(upload: Upload) {
     delete upload.problem
     set(upload, { state: 'waiting', paused: false })
@@ -419,11 +446,14 @@ export const useUploads = defineStore('uploads', () => {
   setInterval(() => {
     if (tally.going === 0) {
       speed.reset()
-      perSecond.value = 0
+      pace.reset()
+      perSecond.value = workPerSecond.value = 0
       return
     }
     speed.add(passed)
+    pace.add(worked)
     perSecond.value = speed.perSecond
+    workPerSecond.value = pace.perSecond
   }, 500)
 
   return {
@@ -438,9 +468,11 @@ export const useUploads = defineStore('uploads', () => {
     sent,
     perSecond,
     secondsLeft,
+    share,
     allPaused,
     add,
     cancel,
+    cancelAll,
     retry,
     retryAll,
     keepBoth,
