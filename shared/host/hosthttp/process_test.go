@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/host/lambdatest"
 	"docuvault/shared/id"
+	"docuvault/shared/telemetry/telemetrytest"
 )
 
 // echoIn is everything that a home has to carry to a handler.
@@ -219,6 +221,43 @@ func TestLambdaCarriesEverything(t *testing.T) {
 		t.Errorf("cookies %v, headers %v", answer.Cookies, answer.Headers)
 	}
 	child.Await(t, `"route":"/v1/papers"`)
+}
+
+// The platform freezes a function after its answer: what it has to tell is told
+// before. A collector that never answers fails no request.
+func TestLambdaSendsItsTraceBeforeItAnswers(t *testing.T) {
+	t.Parallel()
+	collector, runtime := telemetrytest.New(t), lambdatest.Start(t)
+	childtest.Start(t, "echo", append(runtime.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)...)
+	for n := 1; n <= 2; n++ {
+		answer := invoke(t, runtime, event(t, "post.json", nil), 10*time.Second)
+		spans := collector.Named("POST /v1/papers")
+		if answer.StatusCode != 200 || len(spans) != n {
+			t.Fatalf("answered with %d, and %d of %d spans had arrived", answer.StatusCode, len(spans), n)
+		}
+		// The event has a trace context, which anybody may have written.
+		if s := spans[n-1]; s.Parent != "" || s.Service != "test" || len(s.Links) != 1 || s.Attributes["http.response.status_code"] != "200" {
+			t.Errorf("the span is %+v", s)
+		}
+	}
+	if m := collector.Metric("http.server.request.duration"); m == nil || m.GetHistogram().GetDataPoints()[0].Count != 2 {
+		t.Errorf("the metric is %v", m)
+	}
+
+	released := make(chan struct{})
+	deaf := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-released }))
+	t.Cleanup(deaf.Close)
+	t.Cleanup(func() { close(released) })
+	runtime = lambdatest.Start(t)
+	child := childtest.Start(t, "echo", append(runtime.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+deaf.URL)...)
+	for range 3 {
+		if answer := invoke(t, runtime, event(t, "post.json", nil), 10*time.Second); answer.StatusCode != 200 {
+			t.Errorf("answered with %d", answer.StatusCode)
+		}
+	}
+	if n := strings.Count(child.Output(), "the telemetry does not arrive"); n != 1 {
+		t.Errorf("the log says so %d times:\n%s", n, child.Output())
+	}
 }
 
 // One process answers every real event: those of its route with what was sent,

@@ -18,6 +18,7 @@ import (
 	"docuvault/shared/host/hostqueue"
 	"docuvault/shared/host/lambdatest"
 	"docuvault/shared/queue"
+	"docuvault/shared/telemetry/telemetrytest"
 )
 
 func worker() host.Function {
@@ -171,6 +172,35 @@ func TestLambda(t *testing.T) {
 	for _, secret := range []string{"document_id", "6d1f5e0e"} {
 		if strings.Contains(out, secret) {
 			t.Errorf("the log holds a body (%s)", secret)
+		}
+	}
+}
+
+// A message of SQS goes on in the trace that its attributes name; before the
+// batch is answered, the collector knows.
+func TestABatchGoesOnInItsTraces(t *testing.T) {
+	t.Parallel()
+	collector, runtime := telemetrytest.New(t), lambdatest.Start(t)
+	child := childtest.Start(t, "worker", append(runtime.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)...)
+	raw, err := os.ReadFile("testdata/batch.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 2; n++ { // and when it comes again
+		runtime.Invoke(t, raw, 10*time.Second)
+		below, roots := 0, 0
+		for _, s := range collector.Named("process analyze") {
+			switch {
+			case s.Trace == "4bf92f3577b34da6a3ce929d0e0e4736" && s.Parent == "00f067aa0ba902b7":
+				below++
+			case s.Parent == "":
+				roots++
+			default:
+				t.Errorf("one is %+v", s)
+			}
+		}
+		if below == 0 || below%n != 0 || below+roots != 3*n {
+			t.Errorf("after delivery %d: %d in the trace and %d others\n%s", n, below, roots, child.Output())
 		}
 	}
 }
