@@ -31,13 +31,14 @@ import (
 // readyFolder is what LocalStack runs when it is ready.
 const readyFolder = "../../localstack/init/ready.d"
 
-// localStack starts LocalStack for the length of a test. It needs a newer Python
-// than Debian 12 has, so that it is not asked for everywhere.
+// localStack starts LocalStack for the length of a test, where it was asked for:
+// it needs a newer Python than Debian 12 has, and takes its minutes.
 func localStack(t *testing.T, ready string) *servers.Server {
 	t.Helper()
+	testenv.Asked(t, "localstack")
 	s, err := servers.LocalStack(t.Context(), ready)
 	if errors.Is(err, servers.ErrMissing) {
-		testenv.NotHere(t, "localstack", err.Error())
+		t.Fatalf("NOT RUN: %s: %v", t.Name(), err)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +124,8 @@ func ran(t *testing.T, s *servers.Server) {
 		Completed bool
 		Scripts   []struct{ Name, State string }
 	}
-	testenv.Eventually(t, time.Minute, "LocalStack has run its scripts", func() bool {
+	// It starts AWS's command line 26 times, which a busy machine does in minutes.
+	testenv.Eventually(t, 5*time.Minute, "LocalStack has run its scripts", func() bool {
 		resp, err := http.Get(s.URL + "/_localstack/init/ready")
 		if err != nil {
 			t.Fatal(err)

@@ -1,8 +1,8 @@
 package servers_test
 
 import (
+	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"docuvault/shared/job"
 	"docuvault/shared/queue"
@@ -50,20 +54,19 @@ func readyScript(t *testing.T, s *servers.Server, vars map[string]string) {
 // attributes are those that the script sets, of every queue.
 func attributes(t *testing.T, s *servers.Server, prefix string) (all []string) {
 	t.Helper()
-	cli, err := servers.CLI()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := sqs.New(sqs.Options{BaseEndpoint: &s.URL, Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(
+		func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: s.AccessKey, SecretAccessKey: s.SecretKey}, nil
+		})})
 	for _, queue := range queues() {
-		cmd := exec.CommandContext(t.Context(), cli, "--endpoint-url", s.URL, "--region", "us-east-1", "sqs", "get-queue-attributes",
-			"--queue-url", s.URL+"/000000000000/"+prefix+queue, "--attribute-names", "VisibilityTimeout", "RedrivePolicy")
-		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.AccessKey, "AWS_SECRET_ACCESS_KEY="+s.SecretKey)
-		out, err := cmd.Output()
-		var answer struct{ Attributes map[string]string }
-		if err != nil || json.Unmarshal(out, &answer) != nil || !strings.Contains(answer.Attributes["RedrivePolicy"], prefix+queue+"-dead") {
-			t.Fatalf("the attributes of %s: %s, %v", queue, out, err)
+		got, err := c.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+			QueueUrl:       aws.String(s.URL + "/000000000000/" + prefix + queue),
+			AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameVisibilityTimeout, types.QueueAttributeNameRedrivePolicy},
+		})
+		if err != nil || !strings.Contains(got.Attributes["RedrivePolicy"], prefix+queue+"-dead") {
+			t.Fatalf("the attributes of %s: %+v, %v", queue, got, err)
 		}
-		all = append(all, fmt.Sprint(answer.Attributes))
+		all = append(all, fmt.Sprint(got.Attributes))
 	}
 	return all
 }
