@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"io"
 
+	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
 	"docuvault/shared/extract"
@@ -28,8 +29,9 @@ const (
 // header is what an image says of itself before its pixels.
 type header struct {
 	width, height int
-	bytes         int // of memory for a pixel, rounded up
-	orientation   int // of EXIF, 1 to 8; 0 is none
+	bytes         int   // of memory for a pixel, rounded up
+	orientation   int   // of EXIF, 1 to 8; 0 is none
+	extra         int64 // bytes of memory beside the pixels
 }
 
 // format reads one type of image.
@@ -43,6 +45,7 @@ var formats = map[string]format{
 	"image/jpeg": {jpegHeader, jpeg.Decode},
 	"image/webp": {webpHeader, decodeWebP},
 	"image/gif":  {gifHeader, gif.Decode},
+	"image/tiff": {tiffHeader, tiff.Decode},
 }
 
 // decode reads an image, upright; one that has to be turned comes with its longer
@@ -74,7 +77,7 @@ func decode(ctx context.Context, r io.ReaderAt, size int64, contentType string, 
 	switch {
 	case h.width < 1 || h.height < 1:
 		return nil, fail(extract.Broken, fmt.Errorf("%d x %d pixels", h.width, h.height))
-	case pixels > MaxPixels || max(h.width, h.height) > MaxSide || pixels*int64(h.bytes) > MaxMemory:
+	case pixels > MaxPixels || max(h.width, h.height) > MaxSide || pixels*int64(h.bytes)+h.extra > MaxMemory:
 		return nil, fail(extract.TooComplex, fmt.Errorf("%d x %d pixels of %d bytes", h.width, h.height, h.bytes))
 	}
 	m, err = f.decode(io.NewSectionReader(source, 0, size))
@@ -203,12 +206,12 @@ const (
 )
 
 // orientation reads the one value out of a TIFF structure; 0 for anything odd.
-func orientation(tiff []byte) int {
-	if len(tiff) < 8 {
+func orientation(exif []byte) int {
+	if len(exif) < 8 {
 		return 0
 	}
 	var order binary.ByteOrder
-	switch string(tiff[:4]) {
+	switch string(exif[:4]) {
 	case "II*\x00":
 		order = binary.LittleEndian
 	case "MM\x00*":
@@ -216,12 +219,12 @@ func orientation(tiff []byte) int {
 	default:
 		return 0
 	}
-	at := int64(order.Uint32(tiff[4:]))
-	if at < 8 || at+2 > int64(len(tiff)) {
+	at := int64(order.Uint32(exif[4:]))
+	if at < 8 || at+2 > int64(len(exif)) {
 		return 0
 	}
-	directory := tiff[at+2:]
-	for range min(int(order.Uint16(tiff[at:])), maxEntries, len(directory)/12) {
+	directory := exif[at+2:]
+	for range min(int(order.Uint16(exif[at:])), maxEntries, len(directory)/12) {
 		entry := directory[:12]
 		directory = directory[12:]
 		if order.Uint16(entry) != tagOrientation {

@@ -9,6 +9,8 @@ import (
 	"image/gif"
 	"image/png"
 	"io"
+
+	"golang.org/x/image/tiff"
 )
 
 // maxChunks is how many parts of a file are walked through, and maxEXIF how much
@@ -189,3 +191,78 @@ func webpHeader(r io.ReaderAt, size int64) (h header, err error) {
 }
 
 func little24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+
+// Tags of TIFF 6.0 that say how the pixels are cut.
+const (
+	tagRowsPerStrip = 0x0116
+	tagTileWidth    = 0x0142
+	tagTileLength   = 0x0143
+)
+
+// blockBytes is how many bytes of a pixel the decoder takes out of a strip or a
+// tile, at most, before it looks at them.
+const blockBytes = 8
+
+// tiffHeader reads the header of the first page.
+func tiffHeader(r io.ReaderAt, size int64) (header, error) {
+	c, err := tiff.DecodeConfig(io.NewSectionReader(r, 0, size))
+	if err != nil {
+		return header{}, err
+	}
+	h := configOf(c)
+	tags, err := tiffTags(r)
+	if err != nil {
+		return header{}, err
+	}
+	width, height := int64(c.Width), int64(c.Height)
+	if rows := int64(tags[tagRowsPerStrip]); rows > 0 {
+		height = min(height, rows)
+	}
+	// A tile may be larger than the image, which it then says in vain.
+	if w, l := int64(tags[tagTileWidth]), int64(tags[tagTileLength]); w > 0 && l > 0 {
+		if w > MaxSide || l > MaxSide {
+			return header{}, errHeader
+		}
+		width, height = w, l
+	}
+	h.extra = width * height * blockBytes
+	if o := tags[tagOrientation]; o >= 1 && o <= 8 {
+		h.orientation = int(o)
+	}
+	return h, nil
+}
+
+// tiffTags are the tags of the first page that have one whole number.
+func tiffTags(r io.ReaderAt) (map[uint16]uint32, error) {
+	head, err := read(r, 0, 8)
+	if err != nil {
+		return nil, err
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if head[0] == 'M' {
+		order = binary.BigEndian
+	}
+	at := int64(order.Uint32(head[4:]))
+	count, err := read(r, at, 2)
+	if err != nil {
+		return nil, err
+	}
+	n := int(order.Uint16(count))
+	entries, err := read(r, at+2, 12*n)
+	if err != nil {
+		return nil, err
+	}
+	tags := map[uint16]uint32{}
+	for ; len(entries) > 0; entries = entries[12:] {
+		if order.Uint32(entries[4:]) != 1 {
+			continue
+		}
+		switch order.Uint16(entries[2:]) {
+		case 3: // SHORT
+			tags[order.Uint16(entries)] = uint32(order.Uint16(entries[8:]))
+		case 4: // LONG
+			tags[order.Uint16(entries)] = order.Uint32(entries[8:])
+		}
+	}
+	return tags, nil
+}

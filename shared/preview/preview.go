@@ -44,7 +44,7 @@ const GaveUp = "preview_failed"
 
 // Types are those of documents that get a preview: whose first page looks like
 // something. Of texts and letters a page shows the words.
-var Types = []string{"application/pdf", "image/png", "image/jpeg", "image/webp", "image/gif"}
+var Types = []string{"application/pdf", "image/png", "image/jpeg", "image/webp", "image/gif", "image/tiff"}
 
 // contentType is that of both objects.
 const contentType = "image/webp"

@@ -285,6 +285,7 @@ const de: Words = {
     noPicture: 'Von dieser Art Datei wird hier kein Bild gemacht; dem Papier selbst fehlt nichts. Laden Sie es herunter, um es anzusehen.',
     smaller: 'Kleiner gezeigt, als es ist.',
     whole: 'Das ganze Bild zeigen, {size}',
+    firstOnly: 'Die erste Seite, wie der Tresor sie gemacht hat. Laden Sie das Papier herunter, um alles zu sehen.',
     coming: 'Die erste Seite, während der Rest kommt: {size} …',
     noView:
       'Diese Art Datei wird hier nicht gezeigt: Die Seite führt nichts aus, was eine Datei mitbringt. Der Text steht daneben, und Sie können sie herunterladen.',

@@ -281,6 +281,7 @@ const en = {
     noPicture: 'No picture of this kind of file is made here; the paper itself is fine. Download it to look at it.',
     smaller: 'Shown smaller than it is.',
     whole: 'Show the whole picture, {size}',
+    firstOnly: 'The first page, as the vault made it. Download the paper to see all of it.',
     coming: 'The first page, while the rest comes: {size} …',
     noView: 'This kind of file is not shown here: the page runs nothing that a file brings along. Its text is beside it, and you can download it.',
     tooLarge: 'This paper has {size}. Download it to look at it.',
