@@ -8,6 +8,8 @@ import type { Page } from '@playwright/test'
 async function drop(page: Page, ...files: string[]) {
   const session = await page.context().newCDPSession(page)
   const data = { items: [], files, dragOperationsMask: 1 }
+  // What takes drops is there when the frame of the page is.
+  await expect(page.getByRole('button', { name: 'Add papers' })).toBeVisible()
   for (const type of ['dragEnter', 'dragOver'] as const) await session.send('Input.dispatchDragEvent', { type, x: 600, y: 400, data })
   await expect(page.getByText('Let go to add them')).toBeVisible()
   await session.send('Input.dispatchDragEvent', { type: 'drop', x: 600, y: 400, data })
