@@ -15,8 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"docuvault/functions"
+	"docuvault/shared/database"
 	"docuvault/shared/host/hosthttp/hosttest"
 	"docuvault/shared/host/hostserver"
+	"docuvault/shared/host/supervise"
 	"docuvault/shared/storage"
 	"docuvault/shared/testenv"
 	"docuvault/shared/vaulttest"
@@ -247,5 +250,35 @@ func TestMetricsOfAStory(t *testing.T) {
 		if name, _, _ := strings.Cut(line, " "); !strings.Contains(string(documented), "`"+name+"`") {
 			t.Errorf("docs/operations.md does not say what %s is", name)
 		}
+	}
+}
+
+// While nothing of the pool is left, /metrics says that, and leaves out only what
+// it would have to ask the database.
+func TestMetricsOfAnExhaustedPool(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	if _, err := supervise.New(w.Env, functions.Queue()); err != nil { // they are watched, and do not run
+		t.Fatal(err)
+	}
+	scrape := scraper(t, w)
+	db, err := database.Open(w.Env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := int(db.Pool().Config().MaxConns)
+	for range held {
+		c, err := db.Pool().Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Release)
+	}
+	status, text := scrape(vaulttest.MetricsToken)
+	if status != http.StatusOK || value(text, `db_client_connection_count{state="used"}`) != float64(held) || value(text, "db_client_connection_max") != float64(held) {
+		t.Errorf("%d: %s", status, text)
+	}
+	if strings.Contains(text, "docuvault_queue_waiting{") {
+		t.Error("a queue was counted without a connection: this test proves nothing")
 	}
 }

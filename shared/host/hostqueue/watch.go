@@ -48,6 +48,11 @@ func newWatchers(measured *telemetry.Telemetry) *watchers {
 			all.mu.Lock()
 			list := slices.Clone(all.list)
 			all.mu.Unlock()
+			var looking sync.WaitGroup // side by side: a database that is busy costs one watchTimeout
+			for _, w := range list {
+				looking.Go(func() { w.look(ctx) })
+			}
+			looking.Wait()
 			for _, w := range list {
 				if d, known := w.look(ctx); known && value(d) >= 0 {
 					one(value(d), telemetry.Labels("queue", w.name))
