@@ -34,7 +34,7 @@ func TestSpansHoldNoValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, root := measured.Root(t.Context(), "root", trace.SpanKindInternal, "")
+	ctx, root := measured.Root(t.Context(), "root", trace.SpanKindInternal)
 	for _, word := range []string{"planted-word", "0196f3a2-7c11-7b3e-9f5d-2f6a1c0e4b7d"} {
 		err := db.Do(ctx, database.Actor{}, func(b *database.Batch) {
 			b.Exec(`SELECT (@word::text)::uuid`, database.Args{"word": word})

@@ -20,15 +20,9 @@ const Carrier = "traceparent"
 // an error's text may quote what a person wrote.
 type Ended = func(err error)
 
-// Root starts a span that has no parent: a request, a run of a schedule. What
-// the sender of a request says about traces is not believed, since it may be
-// anybody; a valid traceparent is kept as a link.
-func (t *Telemetry) Root(ctx context.Context, name string, kind trace.SpanKind, traceparent string) (context.Context, trace.Span) {
-	options := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithSpanKind(kind)}
-	if theirs, ok := parse(traceparent); ok {
-		options = append(options, trace.WithLinks(trace.Link{SpanContext: theirs}))
-	}
-	return t.tracer.Start(ctx, name, options...)
+// Root starts a span that has no parent: a run of a schedule.
+func (t *Telemetry) Root(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
+	return t.tracer.Start(ctx, name, trace.WithNewRoot(), trace.WithSpanKind(kind))
 }
 
 // Process starts the span of a message, below the one that sent it.
@@ -68,13 +62,18 @@ func Continue(ctx context.Context, traceparent, name string) (context.Context, E
 
 // End ends a span as [Ended] does.
 func End(span trace.Span, err error) {
+	Mark(span, err)
+	span.End()
+}
+
+// Mark is End for a span that somebody else ends.
+func Mark(span trace.Span, err error) {
 	if err != nil {
 		if code := fault.CodeOf(err); code.Status() >= 500 {
 			span.SetStatus(codes.Error, "")
 			span.SetAttributes(attribute.String("error.type", string(code)))
 		}
 	}
-	span.End()
 }
 
 // TraceParent is the trace context of ctx's span, to be handed on; "" if there

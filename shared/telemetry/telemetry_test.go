@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"docuvault/shared/fault"
@@ -71,9 +73,9 @@ func TestOffCostsNothing(t *testing.T) { // it counts allocations, so it is not 
 	if measured.Tracing() || measured.Measuring() {
 		t.Error("it is not off")
 	}
-	ctx, span := measured.Root(t.Context(), "x", trace.SpanKindServer, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	ctx, span := measured.Root(t.Context(), "x", trace.SpanKindServer)
 	if span.IsRecording() || telemetry.TraceParent(ctx) != "" || telemetry.TraceID(ctx) != "" {
-		t.Errorf("a span is recorded, or the client's is believed: %q", telemetry.TraceParent(ctx))
+		t.Errorf("a span is recorded: %q", telemetry.TraceParent(ctx))
 	}
 	measured.Counter("a", "")(ctx, 1, "b", "c")
 	allocated := testing.AllocsPerRun(100, func() {
@@ -97,7 +99,7 @@ func TestWhatACollectorGets(t *testing.T) {
 		collector := telemetrytest.New(t)
 		measured := open(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL+"/", "OTEL_EXPORTER_OTLP_COMPRESSION="+compression, "OTEL_EXPORTER_OTLP_HEADERS=x-key=a%20b",
 			"OTEL_SERVICE_NAME=mine", "OTEL_RESOURCE_ATTRIBUTES=service.name=other,deployment.environment.name=test")
-		ctx, span := measured.Root(t.Context(), "root", trace.SpanKindServer, "")
+		ctx, span := measured.Root(t.Context(), "root", trace.SpanKindServer)
 		_, end := telemetry.Span(ctx, "inner", trace.SpanKindClient)
 		end(fault.New(fault.Unavailable, "").Because(io.ErrUnexpectedEOF))
 		_, refused := telemetry.Span(ctx, "refused", trace.SpanKindInternal)
@@ -126,11 +128,50 @@ func TestWhatACollectorGets(t *testing.T) {
 	}
 }
 
+// A request has a trace of its own, whatever its sender says, and the span says
+// nothing of who sent it, from where, and for what; nor does anything else that a
+// library, or we, put there by mistake.
+func TestWhatLeavesOfARequest(t *testing.T) {
+	t.Parallel()
+	collector := telemetrytest.New(t)
+	measured := open(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+	handler := measured.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		span := trace.SpanFromContext(r.Context())
+		span.SetName("GET /v1/things/{id}")
+		span.SetAttributes(attribute.String("http.route", "/v1/things/{id}"), attribute.String("enduser.id", "planted"))
+		span.AddEvent("exception", trace.WithAttributes(attribute.String("exception.message", "planted")))
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("planted"))
+	}))
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/things/planted?q=planted", strings.NewReader("planted"))
+	r.Header.Set("User-Agent", "planted")
+	r.Header.Set("X-Forwarded-For", "planted")
+	r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	r.Header.Set("Tracestate", "planted=1")
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	measured.Flush(t.Context())
+	got := collector.Named("GET /v1/things/{id}")
+	if len(got) != 1 || got[0].Parent != "" || got[0].Trace == "4bf92f3577b34da6a3ce929d0e0e4736" || !got[0].Failed {
+		t.Fatalf("got %+v", collector.Spans())
+	}
+	if !slices.Contains(got[0].Links, "4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7") {
+		t.Errorf("links %q", got[0].Links)
+	}
+	for name := range got[0].Attributes {
+		if !strings.HasPrefix(name, "http.") {
+			t.Errorf("%s = %q left the process", name, got[0].Attributes[name])
+		}
+	}
+	if text := string(collector.Raw()); strings.Contains(text, "planted") || strings.Contains(text, "192.0.2.1") || !strings.Contains(text, "/v1/things/{id}") {
+		t.Errorf("sent %q", text)
+	}
+}
+
 func TestSampling(t *testing.T) {
 	t.Parallel()
 	collector := telemetrytest.New(t)
 	measured := open(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0")
-	ctx, span := measured.Root(t.Context(), "left out", trace.SpanKindServer, "")
+	ctx, span := measured.Root(t.Context(), "left out", trace.SpanKindServer)
 	began := telemetry.TraceParent(ctx)
 	span.End()
 	if !strings.HasSuffix(began, "-00") {
@@ -151,7 +192,7 @@ func TestSampling(t *testing.T) {
 func TestContinueWithNonsense(t *testing.T) {
 	t.Parallel()
 	measured := open(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1")
-	ctx, _ := measured.Root(t.Context(), "here", trace.SpanKindServer, "")
+	ctx, _ := measured.Root(t.Context(), "here", trace.SpanKindServer)
 	const good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	for given, followed := range map[string]bool{
 		good: true, "": false, "x": false, good + "x": false, strings.ToUpper(good): false, "ff" + good[2:]: false,

@@ -88,10 +88,10 @@ func Handler(env *host.Env, fns ...host.Function) (http.Handler, error) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(out)
 	})
-	return &chain{
-		env: env, edge: edge, mux: mux, request: requestTimeout, body: bodyTimeout, telemetry: measured,
+	return measured.Server(&chain{
+		env: env, edge: edge, mux: mux, request: requestTimeout, body: bodyTimeout,
 		took: measured.Duration("http.server.request.duration", "How long requests took, by route and status."),
-	}, nil
+	}), nil
 }
 
 type chain struct {
@@ -99,12 +99,11 @@ type chain struct {
 	edge          *Edge
 	mux           *http.ServeMux
 	request, body time.Duration // timeouts
-	telemetry     *telemetry.Telemetry
 	took          telemetry.Timing
 }
 
 // ServeHTTP serves one request: id, headers, deadline, cross-origin check,
-// route, and at the end one log line, one measurement and the end of its span.
+// route, and at the end one log line, one measurement and the name of its span.
 // These have the route's pattern, never the URL.
 func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.env.Now()
@@ -114,7 +113,8 @@ func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		public: s.edge.PublicURL(r),
 	}
 	method := attribute.String("http.request.method", cleanMethod(r.Method))
-	ctx, span := s.telemetry.Root(r.Context(), cleanMethod(r.Method), trace.SpanKindServer, r.Header.Get(telemetry.Carrier))
+	ctx := r.Context()
+	span := trace.SpanFromContext(ctx)
 	log := s.env.Log.With("request_id", c.id)
 	if id := telemetry.TraceID(ctx); id != "" {
 		log = log.With("trace_id", id)
@@ -140,7 +140,7 @@ func (s *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	about := []attribute.KeyValue{method, attribute.String("http.route", route(r)), attribute.Int("http.response.status_code", rec.status)}
 	span.SetName(cleanMethod(r.Method) + " " + route(r))
 	span.SetAttributes(about...)
-	telemetry.End(span, c.failure(rec.status))
+	telemetry.Mark(span, c.failure(rec.status))
 	s.took(context.WithoutCancel(ctx), took, about...)
 	if cut {
 		panic(http.ErrAbortHandler) // the only way to tell the client that the answer is not whole

@@ -86,7 +86,7 @@ func (j *Job) Construct(env *host.Env) (Run, error) {
 	}
 	return func(ctx context.Context) error {
 		start := env.Now()
-		ctx, span := measured.Root(ctx, "run "+j.Source(), trace.SpanKindInternal, "")
+		ctx, span := measured.Root(ctx, "run "+j.Source(), trace.SpanKindInternal)
 		log := env.Log.With("schedule", j.Source())
 		if id := telemetry.TraceID(ctx); id != "" {
 			log = log.With("trace_id", id)

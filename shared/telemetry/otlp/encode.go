@@ -117,13 +117,13 @@ func encodeSpan(s sdktrace.ReadOnlySpan) message {
 	if parent.SpanID().IsValid() {
 		m = m.bytes(4, parentID[:])
 	}
-	m = m.text(5, s.Name()).varint(6, uint64(s.SpanKind())).time(7, s.StartTime()).time(8, s.EndTime()).attributes(9, s.Attributes())
+	m = m.text(5, s.Name()).varint(6, uint64(s.SpanKind())).time(7, s.StartTime()).time(8, s.EndTime()).attributes(9, filtered(s.Attributes()))
 	for _, e := range s.Events() {
-		m = m.bytes(11, message(nil).time(1, e.Time).text(2, e.Name).attributes(3, e.Attributes))
+		m = m.bytes(11, message(nil).time(1, e.Time).text(2, e.Name).attributes(3, filtered(e.Attributes)))
 	}
 	for _, l := range s.Links() {
 		traceID, spanID := l.SpanContext.TraceID(), l.SpanContext.SpanID()
-		m = m.bytes(13, message(nil).bytes(1, traceID[:]).bytes(2, spanID[:]).attributes(4, l.Attributes).
+		m = m.bytes(13, message(nil).bytes(1, traceID[:]).bytes(2, spanID[:]).attributes(4, filtered(l.Attributes)).
 			fixed32(6, remote(byte(l.SpanContext.TraceFlags()), l.SpanContext.IsRemote())))
 	}
 	switch status := s.Status(); status.Code {
