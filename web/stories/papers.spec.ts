@@ -84,6 +84,25 @@ test('a paper has a history in words, with when, where and by whom', async ({ pa
   expect(await AxeBuilder.violations(page)).toEqual([])
 })
 
+test('a field that somebody is in does not change under the hands, and says what is new when it is left', async ({ page }) => {
+  const account = await register(page)
+  await choose(page, text('bowl.txt', 'glaze'))
+  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const papers = async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: { id: string }[] }).items
+  await expect.poll(async () => (await papers()).length).toBe(1)
+  const [paper] = await papers()
+  await row(page, 'bowl.txt').getByRole('link').click()
+  const topic = page.getByLabel('Topic')
+  const before = await topic.inputValue()
+  await topic.focus()
+  await page.request.patch(`/v1/documents/${paper?.id ?? ''}`, { headers, data: { topic: 'Pottery', title: 'A bowl' } })
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await expect(page.getByLabel('Title')).toHaveValue('A bowl')
+  await expect(topic).toHaveValue(before)
+  await page.keyboard.press('Tab')
+  await expect(topic).toHaveValue('Pottery')
+})
+
 test('folders and files are dropped anywhere, duplicates are explained', async ({ page }) => {
   await register(page)
   await expect(page.getByRole('heading', { name: 'Drop your papers here' })).toBeVisible()
