@@ -24,7 +24,7 @@ func reads(t testing.TB, program string) *Extractor {
 	if program == "" {
 		var err error
 		if program, err = exec.LookPath("tesseract"); err != nil {
-			testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr-deu tesseract-ocr-eng)")
+			testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr tesseract-ocr-deu)")
 		}
 	}
 	reader, err := ocr.New(program, "eng")

@@ -29,7 +29,7 @@ func reader(t *testing.T, languages string) *ocr.Reader {
 	t.Helper()
 	program, err := exec.LookPath("tesseract")
 	if err != nil {
-		testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr-deu tesseract-ocr-eng)")
+		testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr tesseract-ocr-deu)")
 	}
 	r, err := ocr.New(program, languages)
 	if err != nil {
