@@ -23,10 +23,7 @@ type Timing = func(ctx context.Context, took time.Duration, attributes ...attrib
 
 // Counter counts what happened, by kinds that are few and known: add(ctx, "outcome", "stored").
 func (t *Telemetry) Counter(name, description string) Count {
-	c, err := t.meter.Int64Counter(name, metric.WithDescription(description))
-	if err != nil {
-		panic("telemetry: " + err.Error()) // a name is a constant of ours
-	}
+	c := must(t.meter.Int64Counter(name, metric.WithDescription(description)))
 	return func(ctx context.Context, n int64, pairs ...string) {
 		c.Add(ctx, n, metric.WithAttributes(keyValues(pairs)...))
 	}
@@ -45,10 +42,7 @@ var boundaries = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 // Duration records how long something took.
 func (t *Telemetry) Duration(name, description string) Timing {
-	h, err := t.meter.Float64Histogram(name, metric.WithDescription(description), metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(boundaries...))
-	if err != nil {
-		panic("telemetry: " + err.Error())
-	}
+	h := must(t.meter.Float64Histogram(name, metric.WithDescription(description), metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(boundaries...)))
 	return func(ctx context.Context, took time.Duration, attributes ...attribute.KeyValue) {
 		h.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
 	}
@@ -56,10 +50,7 @@ func (t *Telemetry) Duration(name, description string) Timing {
 
 // Gauge records how something is now.
 func (t *Telemetry) Gauge(name, description, unit string) Value {
-	g, err := t.meter.Float64Gauge(name, metric.WithDescription(description), metric.WithUnit(unit))
-	if err != nil {
-		panic("telemetry: " + err.Error())
-	}
+	g := must(t.meter.Float64Gauge(name, metric.WithDescription(description), metric.WithUnit(unit)))
 	return func(ctx context.Context, value float64, pairs ...string) {
 		g.Record(ctx, value, metric.WithAttributes(keyValues(pairs)...))
 	}
@@ -71,26 +62,28 @@ type Observation = func(value float64, attributes ...metric.ObserveOption)
 // Observe registers a gauge whose value is looked at when somebody asks. look
 // is quick, and says nothing if it does not know.
 func (t *Telemetry) Observe(name, description, unit string, look func(ctx context.Context, one Observation)) {
-	_, err := t.meter.Float64ObservableGauge(name, metric.WithDescription(description), metric.WithUnit(unit),
-		metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
-			look(ctx, o.Observe)
-			return nil
-		}))
-	if err != nil {
-		panic("telemetry: " + err.Error())
-	}
+	must(t.meter.Float64ObservableGauge(name, metric.WithDescription(description), metric.WithUnit(unit), asked(look)))
 }
 
 // ObserveTotal is [Telemetry.Observe] for a number that only grows.
 func (t *Telemetry) ObserveTotal(name, description, unit string, look func(ctx context.Context, one Observation)) {
-	_, err := t.meter.Float64ObservableCounter(name, metric.WithDescription(description), metric.WithUnit(unit),
-		metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
-			look(ctx, o.Observe)
-			return nil
-		}))
+	must(t.meter.Float64ObservableCounter(name, metric.WithDescription(description), metric.WithUnit(unit), asked(look)))
+}
+
+// asked has a gauge or a counter looked at.
+func asked(look func(ctx context.Context, one Observation)) metric.Float64ObservableOption {
+	return metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
+		look(ctx, o.Observe)
+		return nil
+	})
+}
+
+// must is for instruments, whose names are constants of ours.
+func must[T any](instrument T, err error) T {
 	if err != nil {
 		panic("telemetry: " + err.Error())
 	}
+	return instrument
 }
 
 // Labels are attributes of an observation: name, value, name, value.
