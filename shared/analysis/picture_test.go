@@ -5,12 +5,11 @@ import (
 	"image/png"
 	"net/http"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"docuvault/shared/extract"
-	"docuvault/shared/testenv"
+	"docuvault/shared/ocr/ocrtest"
 	"docuvault/shared/vaulttest"
 	"docuvault/test/sample"
 )
@@ -51,9 +50,7 @@ func textOf(t testing.TB, u *vaulttest.User, d vaulttest.Document) (read text) {
 // it is asked again after somebody can.
 func TestPicturesOfPapers(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("tesseract"); err != nil {
-		testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr tesseract-ocr-deu)")
-	}
+	ocrtest.Installed(t)
 	invoice := photographed(t, "Rechnung Nr. 2024-0815\nWir berechnen Ihnen für die Reparatur der Waschmaschine\nNettobetrag 100,00 EUR zuzüglich Mehrwertsteuer 19,00 EUR\nGesamtbetrag der Rechnung 119,00 EUR\nzahlbar innerhalb von 14 Tagen nach Erhalt der Rechnung")
 
 	without := vaulttest.New(t, nil)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,18 +14,13 @@ import (
 
 	"docuvault/shared/extract/mediatype"
 	"docuvault/shared/ocr"
+	"docuvault/shared/ocr/ocrtest"
 	"docuvault/shared/testenv"
 )
 
 // reads is the shared engine with somebody who reads pictures.
 func reads(t testing.TB, program string) *Extractor {
 	t.Helper()
-	if program == "" {
-		var err error
-		if program, err = exec.LookPath("tesseract"); err != nil {
-			testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr tesseract-ocr-deu)")
-		}
-	}
 	reader, err := ocr.New(program, "eng")
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +69,7 @@ func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func TestAScanIsRead(t *testing.T) {
 	t.Parallel()
-	r, err := extractBytes(t, reads(t, ""), scanPDF(t, first, "", second), mediatype.PDF)
+	r, err := extractBytes(t, reads(t, ocrtest.Installed(t)), scanPDF(t, first, "", second), mediatype.PDF)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +86,7 @@ func TestAScanIsRead(t *testing.T) {
 func TestAScanAmongPagesWithLetters(t *testing.T) {
 	t.Parallel()
 	doc := scanPDF(t, "=A letter with letters", second, "=and its end")
-	r, err := extractBytes(t, reads(t, ""), doc, mediatype.PDF)
+	r, err := extractBytes(t, reads(t, ocrtest.Installed(t)), doc, mediatype.PDF)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,22 +102,11 @@ func TestAScanAmongPagesWithLetters(t *testing.T) {
 func TestAScanWithoutWords(t *testing.T) {
 	t.Parallel()
 	for name, doc := range map[string][]byte{"empty pages": scanPDF(t, "", ""), "patterns": imagePDF(2)} {
-		r, err := extractBytes(t, reads(t, ""), doc, mediatype.PDF)
+		r, err := extractBytes(t, reads(t, ocrtest.Installed(t)), doc, mediatype.PDF)
 		if err != nil || r.Text != "" || r.Source != SourceNone || r.Note != NoteOCRNothing || r.Pages != 2 {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
-}
-
-// script stands for a tesseract that does something odd.
-func script(t testing.TB, does string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "tesseract")
-	content := "#!/bin/sh\nif [ \"$1\" = --list-langs ]; then echo 'List:'; echo eng; exit; fi\n" + does + "\n"
-	if err := os.WriteFile(path, []byte(content), 0o700); err != nil { // #nosec G306 -- it is run
-		t.Fatal(err)
-	}
-	return path
 }
 
 const says = `cat >/dev/null; printf '5\t1\t1\t1\t1\t1\t0\t0\t9\t9\t95\tword\n'`
@@ -132,7 +115,7 @@ func TestAScanForWhichThereIsNoTime(t *testing.T) {
 	t.Parallel()
 	// The second page takes for ever.
 	once := filepath.Join(t.TempDir(), "once")
-	e := reads(t, script(t, "if [ -e "+once+" ]; then exec sleep 600; fi; touch "+once+"; "+says))
+	e := reads(t, ocrtest.Program(t, "if [ -e "+once+" ]; then exec sleep 600; fi; touch "+once+"; "+says))
 	doc := scanPDF(t, first, second, first)
 	e.limits.Scan = 15 * time.Second // enough for one page on a busy machine
 	r, err := extractBytes(t, e, doc, mediatype.PDF)
@@ -146,14 +129,14 @@ func TestAScanForWhichThereIsNoTime(t *testing.T) {
 func TestAScanWhoseReaderFails(t *testing.T) {
 	t.Parallel()
 	once := filepath.Join(t.TempDir(), "once")
-	e := reads(t, script(t, "if [ ! -e "+once+" ]; then touch "+once+"; cat >/dev/null; exit 1; fi; "+says))
+	e := reads(t, ocrtest.Program(t, "if [ ! -e "+once+" ]; then touch "+once+"; cat >/dev/null; exit 1; fi; "+says))
 	r, err := extractBytes(t, e, scanPDF(t, first, second), mediatype.PDF)
 	if err != nil || r.Text != "word" || r.Source != SourceOCR {
 		t.Errorf("%+v, %v", r, err)
 	}
 
 	started := filepath.Join(t.TempDir(), "started")
-	e = reads(t, script(t, "touch "+started+"; exec sleep 600"))
+	e = reads(t, ocrtest.Program(t, "touch "+started+"; exec sleep 600"))
 	doc := scanPDF(t, first)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,15 +21,12 @@ import (
 
 	"docuvault/shared/host"
 	"docuvault/shared/ocr"
+	"docuvault/shared/ocr/ocrtest"
 	"docuvault/shared/testenv"
 )
 
-func reader(t *testing.T, languages string) *ocr.Reader {
+func reader(t *testing.T, program, languages string) *ocr.Reader {
 	t.Helper()
-	program, err := exec.LookPath("tesseract")
-	if err != nil {
-		testenv.NotRun(t, "needs tesseract with German and English (Debian: tesseract-ocr tesseract-ocr-deu)")
-	}
 	r, err := ocr.New(program, languages)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +66,7 @@ var letter = []string{
 
 func TestReadsLettersWithUmlauts(t *testing.T) {
 	t.Parallel()
-	text, err := reader(t, "").Read(t.Context(), ocr.Gray(typed(t, letter...)))
+	text, err := reader(t, ocrtest.Installed(t), "").Read(t.Context(), ocr.Gray(typed(t, letter...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +85,7 @@ func TestReadsWhatIsTurned(t *testing.T) {
 			turned.Set(m.Rect.Dy()-1-y, x, m.At(x, y))
 		}
 	}
-	text, err := reader(t, "").Read(t.Context(), ocr.Gray(turned))
+	text, err := reader(t, ocrtest.Installed(t), "").Read(t.Context(), ocr.Gray(turned))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +97,7 @@ func TestReadsWhatIsTurned(t *testing.T) {
 // A photograph of a wood says nothing, and neither does an empty sheet.
 func TestPicturesWithoutWords(t *testing.T) {
 	t.Parallel()
-	r := reader(t, "")
+	r := reader(t, ocrtest.Installed(t), "")
 	noise, shapes := image.NewGray(image.Rect(0, 0, 1000, 1000)), image.NewGray(image.Rect(0, 0, 1000, 1000))
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range noise.Pix {
@@ -137,7 +133,7 @@ func env(t *testing.T, path, languages string) *host.Env {
 
 func TestLanguages(t *testing.T) {
 	t.Parallel()
-	reader(t, "eng")
+	ocrtest.Installed(t)
 	path := os.Getenv("PATH")
 	for _, c := range []struct {
 		languages, path string
@@ -162,20 +158,9 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
-// program is a shell script in tesseract's place, to misbehave as that never
-// should.
-func program(t *testing.T, does string) *ocr.Reader {
+func misbehaving(t *testing.T, does string) *ocr.Reader {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "tesseract")
-	script := "#!/bin/sh\nif [ \"$1\" = --list-langs ]; then echo 'List of languages:'; echo eng; exit; fi\n" + does + "\n"
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { // #nosec G306 -- it is run
-		t.Fatal(err)
-	}
-	r, err := ocr.New(path, "eng")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return reader(t, ocrtest.Program(t, does), "eng")
 }
 
 func TestAProgramThatMisbehaves(t *testing.T) {
@@ -190,13 +175,13 @@ func TestAProgramThatMisbehaves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if text, err := program(t, does).Read(t.Context(), m); !errors.Is(err, ocr.ErrUnreadable) {
+			if text, err := misbehaving(t, does).Read(t.Context(), m); !errors.Is(err, ocr.ErrUnreadable) {
 				t.Errorf("%q, %v", text, err)
 			}
 		})
 	}
 	// Nothing that it prints is taken on trust.
-	text, err := program(t, "cat >/dev/null; printf 'junk\\n5\\t1\\t1\\t1\\t1\\t1\\t0\\t0\\t9\\t9\\t95\\tword\\n5\\t1\\n\\t\\t\\t\\n'").Read(t.Context(), m)
+	text, err := misbehaving(t, "cat >/dev/null; printf 'junk\\n5\\t1\\t1\\t1\\t1\\t1\\t0\\t0\\t9\\t9\\t95\\tword\\n5\\t1\\n\\t\\t\\t\\n'").Read(t.Context(), m)
 	if err != nil || text != "word" {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -206,7 +191,7 @@ func TestAProgramThatMisbehaves(t *testing.T) {
 func TestTheProgramSeesNothingOfOurs(t *testing.T) {
 	t.Setenv("MASTER_KEYS", "k1:planted")
 	seen := filepath.Join(t.TempDir(), "seen")
-	r := program(t, "env >"+seen+"; echo \"$@\" >>"+seen+"; head -c 20 >>"+seen+"; cat >/dev/null")
+	r := misbehaving(t, "env >"+seen+"; echo \"$@\" >>"+seen+"; head -c 20 >>"+seen+"; cat >/dev/null")
 	if _, err := r.Read(t.Context(), ocr.Gray(typed(t, "words"))); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +207,7 @@ func TestTheProgramSeesNothingOfOurs(t *testing.T) {
 func TestTheProgramEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	started := filepath.Join(t.TempDir(), "started")
-	r := program(t, "touch "+started+"; exec sleep 600")
+	r := misbehaving(t, "touch "+started+"; exec sleep 600")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {

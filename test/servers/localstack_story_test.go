@@ -109,11 +109,7 @@ func TestVaultOnLocalStack(t *testing.T) {
 			return w.Status(t, b.Document.ID) == "" && !w.Has(t, key)
 		})
 	}
-	for _, name := range queues() {
-		if dead, err := q.Dead(t.Context(), name, 9); err != nil || len(dead) != 0 {
-			t.Errorf("dead letters of %s: %d, %v", name, len(dead), err)
-		}
-	}
+	noneDead(t, q)
 	poison(t, anna, q)
 }
 

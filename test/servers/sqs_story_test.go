@@ -104,6 +104,16 @@ func queues() []string {
 	return names
 }
 
+// noneDead wants that no message failed for good.
+func noneDead(t *testing.T, q *queue.SQS) {
+	t.Helper()
+	for _, name := range queues() {
+		if dead, err := q.Dead(t.Context(), name, 9); err != nil || len(dead) != 0 {
+			t.Errorf("dead letters of %s: %d, %v", name, len(dead), err)
+		}
+	}
+}
+
 // As on AWS: S3 tells SQS, the client's complete never comes, and workers do
 // the rest, up to the deletion.
 func TestVaultOnSQSAndItsS3(t *testing.T) {
@@ -124,11 +134,7 @@ func TestVaultOnSQSAndItsS3(t *testing.T) {
 	testenv.Eventually(t, time.Minute, "the document and its object are gone", func() bool {
 		return w.Status(t, b.Document.ID) == "" && !w.Has(t, key)
 	})
-	for _, name := range queues() {
-		if dead, err := q.Dead(t.Context(), name, 9); err != nil || len(dead) != 0 {
-			t.Errorf("dead letters of %s: %d, %v", name, len(dead), err)
-		}
-	}
+	noneDead(t, q)
 }
 
 // On SQS too an upload is one trace, although what S3 itself tells of it holds
