@@ -3,6 +3,7 @@
 package page
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -141,6 +142,8 @@ type suite struct {
 			Results     []struct {
 				Status string
 				Errors []struct{ Message string }
+				// Attachments has what the page showed when a story failed.
+				Attachments []struct{ Name, Path string }
 			}
 		}
 	}
@@ -168,6 +171,15 @@ func (s suite) results(t *testing.T, prefix string) int {
 					_, _ = fmt.Fprintf(&told, "%s\n", r.Status)
 					for _, e := range r.Errors {
 						_, _ = fmt.Fprintf(&told, "%s\n", e.Message)
+					}
+					for _, a := range r.Attachments {
+						if a.Name != "error-context" {
+							continue
+						}
+						shown, _ := os.ReadFile(a.Path)
+						_, shown, _ = bytes.Cut(shown, []byte("# Page snapshot"))
+						shown, _, _ = bytes.Cut(shown, []byte("# Test source"))
+						told.Write(shown)
 					}
 				}
 			}

@@ -88,12 +88,13 @@ test('a field that somebody is in does not change under the hands, and says what
   const account = await register(page)
   await choose(page, text('bowl.txt', 'glaze'))
   const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
-  const papers = async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: { id: string }[] }).items
+  const papers = async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: { id: string; topic?: string }[] }).items
   await expect.poll(async () => (await papers()).length).toBe(1)
   const [paper] = await papers()
+  const before = paper?.topic ?? ''
   await row(page, 'bowl.txt').getByRole('link').click()
   const topic = page.getByLabel('Topic')
-  const before = await topic.inputValue()
+  await expect(topic).toHaveValue(before)
   await topic.focus()
   await page.request.patch(`/v1/documents/${paper?.id ?? ''}`, { headers, data: { topic: 'Pottery', title: 'A bowl' } })
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))

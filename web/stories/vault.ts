@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { test as base, expect, type Page, type Request } from '@playwright/test'
+import { test as base, expect, request, type Page, type Request } from '@playwright/test'
 
 export { expect }
 
@@ -72,14 +72,16 @@ export function newAccount(): Account {
   return account
 }
 
-/** Registers through the page, and leaves it in the library. */
+/** Registers through the page, and leaves it in the library with its cookie renewed. */
 export async function register(page: Page, account = newAccount()): Promise<Account> {
   await page.goto('/register')
   await page.getByLabel('E-mail address').fill(account.email)
   await page.getByLabel('Password', { exact: true }).fill(account.password)
   await page.getByRole('button', { name: 'Create an account' }).click()
   await page.waitForURL(/welcome|library/)
+  const renewed = page.waitForResponse('**/v1/auth/refresh')
   await page.goto('/library')
+  await renewed
   return account
 }
 
@@ -112,11 +114,20 @@ export async function signIn(page: Page, account: Account) {
   await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
-/** An access token for what a story does beside the page. */
+/**
+ * An access token of a second session on the same device, for what a story does
+ * beside the page. Its refresh cookie stays apart: the page may be renewing its
+ * own at this moment, and whichever came last would be whose session the page
+ * goes on with.
+ */
 export async function tokenOf(page: Page, account: Account): Promise<string> {
-  const answer = await page.request.post('/v1/auth/login', { data: account, headers: { 'Sec-Fetch-Site': 'same-origin' } })
+  const device = (await page.context().cookies()).filter((each) => each.name.endsWith('docuvault_device'))
+  const beside = await request.newContext({ baseURL: new URL(page.url()).origin, storageState: { cookies: device, origins: [] } })
+  const answer = await beside.post('/v1/auth/login', { data: account, headers: { 'Sec-Fetch-Site': 'same-origin' } })
   expect(answer.ok()).toBe(true)
-  return ((await answer.json()) as { access_token: string }).access_token
+  const { access_token } = (await answer.json()) as { access_token: string }
+  await beside.dispose()
+  return access_token
 }
 
 /**

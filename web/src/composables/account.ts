@@ -7,8 +7,15 @@ import { coalesced } from './coalesce'
  * that is used.
  */
 export const refreshAccount = coalesced(async () => {
+  const session = useSession()
   try {
-    useSession().know(await ok(api.GET('/v1/me')))
+    for (;;) {
+      const before = session.user
+      const read = await ok(api.GET('/v1/me'))
+      // A change that was made meanwhile is newer than what was read.
+      if (session.user !== before) continue
+      return session.know(read)
+    }
   } catch {
     // what is shown stays as it was; the next call tries again
   }
