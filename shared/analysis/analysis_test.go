@@ -180,26 +180,27 @@ func bomb(n int) []byte {
 	return out.Bytes()
 }
 
-// Types without an extractor, types that lie, and nothing at all.
+// Types without an extractor, types that lie, and nothing at all: a paper says
+// why it has no text.
 func TestPapersWithoutText(t *testing.T) {
 	t.Parallel()
 	u := vaulttest.New(t, nil).User(t)
 	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89")
 	for name, c := range map[string]struct {
-		announced, sniffed, source string
-		content                    []byte
+		announced, sniffed, source, note string
+		content                          []byte
 	}{
-		"a picture":          {"image/png", "image/png", "none", png},
-		"a picture as PDF":   {"application/pdf", "image/png", "none", append(png, 1)},
-		"noise":              {"application/pdf", "application/octet-stream", "none", []byte("\x00\x01\x02\x03 noise \xfe\xff")},
-		"an empty file":      {"application/pdf", "text/plain", "text", nil},
-		"a PDF as a picture": {"image/png", "application/pdf", "pdf", sample.PDF("a", "some words here")},
+		"a picture":          {"image/png", "image/png", "none", "ocr_not_installed", png},
+		"a picture as PDF":   {"application/pdf", "image/png", "none", "ocr_not_installed", append(png, 1)},
+		"noise":              {"application/pdf", "application/octet-stream", "none", "kind_not_read", []byte("\x00\x01\x02\x03 noise \xfe\xff")},
+		"an office file":     {"application/vnd.oasis.opendocument.text", "application/zip", "none", "kind_not_read", []byte("PK\x03\x04\x14\x00\x00\x08\x00\x00")},
+		"an empty file":      {"application/pdf", "text/plain", "text", "", nil},
+		"a PDF as a picture": {"image/png", "application/pdf", "pdf", "", sample.PDF("a", "some words here")},
 	} {
 		d := u.Analyzed(t, "a", c.announced, c.content)
-		var text struct{ Text, Source string }
-		u.Call(t, http.MethodGet, "/v1/documents/"+d.ID.String()+"/text", nil).JSON(t, http.StatusOK, &text)
-		if d.Status != "ready" || d.SniffedType != c.sniffed || text.Source != c.source || d.ContentType != c.announced {
-			t.Errorf("%s: status %s %s, sniffed %s, text from %s", name, d.Status, d.Failure, d.SniffedType, text.Source)
+		text := textOf(t, u, d)
+		if d.Status != "ready" || d.SniffedType != c.sniffed || text.Source != c.source || text.Note != c.note || d.ContentType != c.announced {
+			t.Errorf("%s: status %s %s, sniffed %s, text from %s, note %q", name, d.Status, d.Failure, d.SniffedType, text.Source, text.Note)
 		}
 		if c.source != "pdf" && text.Text != "" {
 			t.Errorf("%s: text %q", name, text.Text)

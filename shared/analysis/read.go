@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"docuvault/shared/database"
 	"docuvault/shared/extract"
 	"docuvault/shared/extract/mediatype"
 	"docuvault/shared/picture"
+	"docuvault/shared/preview"
 	"docuvault/shared/storage"
 )
 
@@ -51,6 +53,7 @@ func (a *Analyst) read(ctx context.Context, actor database.Actor, c claim) (r re
 	kind := mediatype.Refine(r.sniffed, c.announced)
 	text := c.size <= extract.DefaultLimits.Bytes && extract.Supports(kind)
 	if !text && !drawn(r.sniffed, c.size) {
+		r.text.Note = unread(r.sniffed, kind)
 		return r, "", nil // its type is all that is to be known
 	}
 	whole, done, err := spool(io.MultiReader(bytes.NewReader(head), body), c.size, c.sha)
@@ -76,6 +79,14 @@ func (a *Analyst) read(ctx context.Context, actor database.Actor, c claim) (r re
 	default:
 		return r, "", err
 	}
+}
+
+// unread is why bytes that are neither read nor drawn have no text.
+func unread(sniffed, kind string) string {
+	if extract.Supports(kind) || slices.Contains(preview.Types, sniffed) {
+		return extract.NoteTooLarge
+	}
+	return extract.NoteUnread
 }
 
 // recognize reads the words in an image, where somebody can. An image that cannot

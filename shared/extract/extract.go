@@ -40,12 +40,14 @@ const (
 	SourceNone  Source = "none"
 )
 
-// Notes say why a document that is pictures has no text, or not all of it. They
-// are stored, and never renamed.
+// Notes say why a document has no text, or not all of it. They are stored, and
+// never renamed.
 const (
 	NoteOCRMissing = "ocr_not_installed" // nobody here can read pictures
 	NoteOCRPartial = "ocr_partial"       // time ended before the last page
 	NoteOCRNothing = "ocr_no_words"      // there are no words in them
+	NoteUnread     = "kind_not_read"     // nothing here reads files of this kind
+	NoteTooLarge   = "too_large"         // it has more bytes than are read
 )
 
 // Result is what a document says.

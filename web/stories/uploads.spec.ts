@@ -50,6 +50,24 @@ test('a file that is pasted goes in', async ({ page }) => {
   expect(taken).toBe(false)
 })
 
+test('the list of what was added is not in the way of the next view, and comes with the next files', async ({ page }) => {
+  await enter(page)
+  await choose(page, { name: 'slides.odp', mimeType: 'application/vnd.oasis.opendocument.presentation', buffer: Buffer.from('PK\x03\x04 slides') })
+  const panel = panelOf(page)
+  await expect(panel).toContainText('1 paper added')
+  await expect(panel).toContainText('slides.odp')
+  await row(page, 'slides.odp').getByRole('link').click()
+  await expect(panel).not.toContainText('slides.odp')
+  await expect(panel.getByRole('button', { name: 'Show more' })).toHaveAttribute('aria-expanded', 'false')
+  // The kind is not read, and its text says so.
+  await page.getByRole('button', { name: 'Text', exact: true }).click()
+  await expect(page.getByText('Files of this kind are kept as they are')).toBeVisible()
+
+  await page.getByRole('link', { name: 'All papers' }).click()
+  await choose(page, { name: 'next.txt', mimeType: 'text/plain', buffer: Buffer.from('the next one') })
+  await expect(panel).toContainText('next.txt')
+})
+
 test('a phone takes a picture, and its file goes in', async ({ browser }) => {
   const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true })
   const page = await context.newPage()

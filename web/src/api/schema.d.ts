@@ -2124,7 +2124,7 @@ export interface components {
             years: components["schemas"]["VaultYear"][];
         };
         VaultText: {
-            /** @description Why a paper of pictures has no text or not all of it: ocr_not_installed, ocr_partial (time ended before the last page), ocr_no_words. */
+            /** @description Why a paper has no text or not all of it. Of pictures: ocr_not_installed, ocr_partial (time ended before the last page), ocr_no_words. Of other files: kind_not_read (nothing here reads such files), too_large. */
             note?: string;
             /** @description Where it comes from: pdf, text, html, csv, email; ocr: recognized in pictures; none when there is none. */
             source: string;

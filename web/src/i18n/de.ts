@@ -281,6 +281,8 @@ const de: Words = {
       'Diese Seiten sind Bilder, und dieser Tresor hat nichts, was sie liest. Wer ihn betreibt, kann tesseract installieren; wählen Sie dann „Noch einmal lesen“.',
     ocrPartial: 'Diese Seiten sind Bilder, und die Zeit reichte nicht, um alle zu lesen. Die ersten stehen hier.',
     ocrNothing: 'Diese Seiten sind Bilder, und es wurden keine Wörter darin gefunden.',
+    kindUnread: 'Dateien dieser Art werden aufbewahrt, wie sie sind, und nicht gelesen: Die Suche findet nicht, was darin steht. Name, Titel, Schlagwörter und Notizen findet sie.',
+    tooLargeToRead: 'Dieses Papier ist zu groß, um gelesen zu werden. Name, Titel, Schlagwörter und Notizen findet die Suche.',
     truncated: 'Dieses Papier hat mehr Text als die 4 MB, die aufgehoben werden.',
     noPicture: 'Von dieser Art Datei wird hier kein Bild gemacht; dem Papier selbst fehlt nichts. Laden Sie es herunter, um es anzusehen.',
     smaller: 'Kleiner gezeigt, als es ist.',
@@ -288,7 +290,7 @@ const de: Words = {
     firstOnly: 'Die erste Seite, wie der Tresor sie gemacht hat. Laden Sie das Papier herunter, um alles zu sehen.',
     coming: 'Die erste Seite, während der Rest kommt: {size} …',
     noView:
-      'Diese Art Datei wird hier nicht gezeigt: Die Seite führt nichts aus, was eine Datei mitbringt. Der Text steht daneben, und Sie können sie herunterladen.',
+      'Diese Art Datei wird hier nicht gezeigt: Die Seite führt nichts aus, was eine Datei mitbringt. Was davon gelesen werden konnte, steht unter „Text“, und Sie können sie herunterladen.',
     tooLarge: 'Dieses Papier hat {size}. Laden Sie es herunter, um es anzusehen.',
     page: 'Seite {n} von {count}',
     zoomIn: 'Größer',
