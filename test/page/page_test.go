@@ -173,13 +173,9 @@ func (s suite) results(t *testing.T, prefix string) int {
 						_, _ = fmt.Fprintf(&told, "%s\n", e.Message)
 					}
 					for _, a := range r.Attachments {
-						if a.Name != "error-context" {
-							continue
+						if a.Name == "error-context" {
+							told.WriteString(snapshot(a.Path))
 						}
-						shown, _ := os.ReadFile(a.Path)
-						_, shown, _ = bytes.Cut(shown, []byte("# Page snapshot"))
-						shown, _, _ = bytes.Cut(shown, []byte("# Test source"))
-						told.Write(shown)
 					}
 				}
 			}
@@ -190,6 +186,15 @@ func (s suite) results(t *testing.T, prefix string) int {
 		n += inner.results(t, prefix+"/"+inner.Title)
 	}
 	return n
+}
+
+// snapshot is what the page showed, out of the file that Playwright writes about a
+// story that failed; "" if there is none.
+func snapshot(path string) string {
+	content, _ := os.ReadFile(path)
+	_, content, _ = bytes.Cut(content, []byte("# Page snapshot"))
+	content, _, _ = bytes.Cut(content, []byte("# Test source"))
+	return string(content)
 }
 
 // TestPageStories runs Playwright in Chromium on a vault of its own, which

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { crc32, deflateSync } from 'node:zlib'
 import Axe from './axe'
-import { expect, register, test } from './vault'
+import { choose, expect, register, test } from './vault'
 import type { Page } from '@playwright/test'
 
 /** A page with a few lines, as PDF. */
@@ -59,13 +59,6 @@ function png(width: number, height: number, noise = false): Buffer {
   return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', size), chunk('IDAT', deflateSync(pixels)), chunk('IEND', Buffer.alloc(0))])
 }
 
-async function add(page: Page, ...files: { name: string; mimeType: string; buffer: Buffer }[]) {
-  await page.getByRole('button', { name: 'Add papers' }).click()
-  const chooser = page.waitForEvent('filechooser')
-  await page.getByRole('menuitem', { name: 'Choose files' }).click()
-  await (await chooser).setFiles(files)
-}
-
 /** The natural width of a picture that was loaded; 0 before. */
 const width = (page: Page, name: string) =>
   page
@@ -76,7 +69,7 @@ const width = (page: Page, name: string) =>
 
 test('first pages are seen without a reload, in the grid, in the list and in a search', async ({ page }) => {
   await register(page)
-  await add(
+  await choose(
     page,
     { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear kiln') },
     { name: 'photo.png', mimeType: 'image/png', buffer: png(800, 600) },
@@ -123,14 +116,14 @@ test('a picture whose address is of no use any more is asked for again', async (
       await route.fulfill({ response: answer, body: body.replace(/X-Amz-Signature=[0-9a-f]{8}/, 'X-Amz-Signature=00000000') })
     } else await route.fulfill({ response: answer, body })
   })
-  await add(page, { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear potter') })
+  await choose(page, { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear potter') })
   await expect.poll(() => width(page, 'letter.pdf'), { timeout: 30_000 }).toBe(226)
   expect(told).toBe(1)
 })
 
 test('a heavy picture is seen in the size the vault made before all of it is asked for, and one without a view has a card', async ({ page }) => {
   await register(page)
-  await add(page, { name: 'noise.png', mimeType: 'image/png', buffer: png(1500, 1000, true) })
+  await choose(page, { name: 'noise.png', mimeType: 'image/png', buffer: png(1500, 1000, true) })
   await expect.poll(() => width(page, 'noise.png'), { timeout: 30_000 }).toBe(320)
   const originals: string[] = []
   page.on('request', (request) => {
@@ -149,7 +142,7 @@ test('a heavy picture is seen in the size the vault made before all of it is ask
 
   // A scan as TIFF: the vault makes a picture of it, and the page shows that.
   await page.getByRole('button', { name: 'Back' }).click()
-  await add(page, { name: 'scan.tiff', mimeType: 'image/tiff', buffer: tiff(400, 600) })
+  await choose(page, { name: 'scan.tiff', mimeType: 'image/tiff', buffer: tiff(400, 600) })
   await expect.poll(() => width(page, 'scan.tiff'), { timeout: 30_000 }).toBe(213)
   await page.getByRole('link', { name: 'scan.tiff', exact: true }).click()
   await expect.poll(() => page.getByRole('img', { name: 'scan.tiff' }).evaluate((img: HTMLImageElement) => img.naturalWidth)).toBe(400)
@@ -157,7 +150,7 @@ test('a heavy picture is seen in the size the vault made before all of it is ask
 
   // The head of a HEIC file (ISO/IEC 23008-12): its kind is known, and no browser shows it.
   await page.getByRole('button', { name: 'Back' }).click()
-  await add(page, { name: 'phone.heic', mimeType: 'image/heic', buffer: Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic\0\0\0\0heicmif1'), randomBytes(2000)]) })
+  await choose(page, { name: 'phone.heic', mimeType: 'image/heic', buffer: Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic\0\0\0\0heicmif1'), randomBytes(2000)]) })
   await expect(page.getByRole('listitem').filter({ has: page.getByRole('link', { name: 'phone.heic', exact: true }) })).toBeVisible()
   await page.getByRole('link', { name: 'phone.heic', exact: true }).click()
   await expect(page.getByText('the paper itself is fine')).toBeVisible()

@@ -1,6 +1,6 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, newAccount, signIn, test, tokenOf } from './vault'
+import { choose, expect, newAccount, row, signIn, test, tokenOf } from './vault'
 import type { Page } from '@playwright/test'
 
 // One account for all of these: they come one after the other.
@@ -23,14 +23,6 @@ async function enter(page: Page) {
 }
 
 const panelOf = (page: Page) => page.getByRole('region', { name: 'Uploads' })
-const row = (page: Page, name: string) => page.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) })
-
-async function choose(page: Page, ...files: { name: string; mimeType: string; buffer: Buffer }[] | string[]) {
-  await page.getByRole('button', { name: 'Add papers' }).click()
-  const chooser = page.waitForEvent('filechooser')
-  await page.getByRole('menuitem', { name: 'Choose files' }).click()
-  await (await chooser).setFiles(files as string[])
-}
 
 test('a file that is pasted goes in', async ({ page }) => {
   await enter(page)
