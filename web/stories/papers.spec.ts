@@ -104,6 +104,18 @@ test('a field that somebody is in does not change under the hands, and says what
   await expect(topic).toHaveValue('Pottery')
 })
 
+test('what came by another way is there when somebody comes back to the window', async ({ page }) => {
+  const account = await register(page)
+  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  await expect(page.getByRole('heading', { name: 'Drop your papers here' })).toBeVisible()
+  const looks = page.waitForResponse('**/v1/changes*')
+  await page.evaluate(() => window.dispatchEvent(new Event('focus')))
+  await looks
+  await page.request.post('/v1/folders', { data: { name: 'From a terminal' }, headers })
+  await page.evaluate(() => window.dispatchEvent(new Event('focus')))
+  await expect(page.getByRole('navigation', { name: 'Folders' })).toContainText('From a terminal')
+})
+
 test('folders and files are dropped anywhere, duplicates are explained', async ({ page }) => {
   await register(page)
   await expect(page.getByRole('heading', { name: 'Drop your papers here' })).toBeVisible()

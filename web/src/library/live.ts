@@ -75,9 +75,12 @@ export const useLive = defineStore('live', () => {
   function start(): () => void {
     wake()
     document.addEventListener('visibilitychange', wake)
+    // Whoever comes back from a terminal beside the page never left it out of view.
+    window.addEventListener('focus', wake)
     return () => {
       clearTimeout(timer)
       document.removeEventListener('visibilitychange', wake)
+      window.removeEventListener('focus', wake)
     }
   }
 
