@@ -33,7 +33,7 @@ type Driver struct {
 	// delivery of what it held.
 	Found time.Duration
 	// GivesBack says that a stopping consumer may fetch one more time and give
-	// that back, which counts as a delivery.
+	// that back, which counts as a delivery; also of what its own handler left.
 	GivesBack bool
 	// Doubles says that the driver sends again when the answer to a send is
 	// lost, so that a message may be there twice, each with its own id.
