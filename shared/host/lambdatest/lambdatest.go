@@ -29,6 +29,7 @@ type Runtime struct {
 type invocation struct {
 	id       string
 	event    []byte
+	timeout  time.Duration
 	deadline time.Time
 	result   chan Result
 }
@@ -38,7 +39,13 @@ type Result struct {
 	Body []byte
 	// Failed says that the function reported an error, which Body describes.
 	Failed bool
+	// Deadline is what the function was told, to the millisecond; Answered is
+	// when it answered.
+	Deadline, Answered time.Time
 }
+
+// Late says that the platform would not have waited for the answer.
+func (r Result) Late() bool { return r.Answered.After(r.Deadline) }
 
 // Start serves the API until the test ends.
 func Start(t testing.TB) *Runtime {
@@ -66,7 +73,8 @@ func (r *Runtime) Environ() []string {
 }
 
 // Invoke gives the function one event and waits for its answer. timeout is the
-// function's timeout, which it learns as its deadline.
+// function's timeout, which it learns as its deadline; it counts from when the
+// function takes the event, so that a start on a busy machine is not in it.
 func (r *Runtime) Invoke(t testing.TB, event []byte, timeout time.Duration) Result {
 	t.Helper()
 	r.mu.Lock()
@@ -74,7 +82,7 @@ func (r *Runtime) Invoke(t testing.TB, event []byte, timeout time.Duration) Resu
 	// The form of a real id: a UUID.
 	inv := &invocation{
 		id: fmt.Sprintf("8476a536-e9f4-11e8-9739-%012d", r.next), event: event,
-		deadline: time.Now().Add(timeout), result: make(chan Result, 1),
+		timeout: timeout, result: make(chan Result, 1),
 	}
 	r.open[inv.id] = inv
 	r.mu.Unlock()
@@ -98,6 +106,9 @@ func (r *Runtime) Invoke(t testing.TB, event []byte, timeout time.Duration) Resu
 func (r *Runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 	select {
 	case inv := <-r.events:
+		r.mu.Lock()
+		inv.deadline = time.Now().Add(inv.timeout).Truncate(time.Millisecond)
+		r.mu.Unlock()
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
@@ -112,21 +123,25 @@ func (r *Runtime) serveNext(w http.ResponseWriter, req *http.Request) {
 
 func (r *Runtime) serveResult(failed bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
+		result := Result{Failed: failed, Answered: time.Now()}
 		id := req.PathValue("id")
 		r.mu.Lock()
 		inv := r.open[id]
 		delete(r.open, id)
+		if inv != nil {
+			result.Deadline = inv.deadline
+		}
 		r.mu.Unlock()
 		if inv == nil {
 			http.Error(w, `{"errorType":"InvalidRequestID"}`, http.StatusBadRequest)
 			return
 		}
-		body, err := io.ReadAll(req.Body)
-		if err != nil {
+		var err error
+		if result.Body, err = io.ReadAll(req.Body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		w.WriteHeader(http.StatusAccepted)
-		inv.result <- Result{Body: body, Failed: failed}
+		inv.result <- result
 	}
 }
