@@ -28,7 +28,7 @@ const childURL = "QUEUE_TEST_CHILD_URL"
 // visibility, as the driver asks.
 var quick = queue.Options{
 	Visibility: 5 * time.Second,
-	Drain:      500 * time.Millisecond,
+	Drain:      5 * time.Second,
 	Backoff:    func(int) time.Duration { return 5 * time.Millisecond },
 }
 

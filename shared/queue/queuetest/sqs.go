@@ -16,8 +16,8 @@ const childSQS = "QUEUE_TEST_CHILD_SQS"
 // QuickSQS are the times of tests on SQS.
 var QuickSQS = queue.Options{
 	Visibility: 5 * time.Second,
-	// Longer than a poll, as in earnest.
-	Drain:       1500 * time.Millisecond,
+	// Longer than a poll, as in earnest, and than a send on a busy machine.
+	Drain:       5 * time.Second,
 	Poll:        time.Second,
 	Backoff:     func(int) time.Duration { return 5 * time.Millisecond },
 	Concurrency: 10,
