@@ -42,6 +42,7 @@ func TestReadAlerts(t *testing.T) {
 	}
 	changes := func(since string) (told []string, next string) {
 		t.Helper()
+		v.DB.WaitForOthers(t, "") // who hold the feed back
 		var page struct {
 			Items []struct{ Kind, ID, Op string } `json:"items"`
 			Next  string                          `json:"next_cursor"`
