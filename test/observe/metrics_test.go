@@ -196,7 +196,8 @@ func TestMetricsOfAStory(t *testing.T) {
 		if status, text = scrape(vaulttest.MetricsToken); status != http.StatusOK {
 			t.Fatalf("answered with %d", status)
 		}
-		return value(text, `docuvault_analysis_duration_seconds_count{outcome="ready"}`) == 2
+		return value(text, `docuvault_analysis_duration_seconds_count{outcome="ready"}`) == 2 &&
+			value(text, `messaging_process_duration_seconds_count{messaging_destination_name="uploadcomplete",outcome="done"}`) >= 2
 	})
 	for series, want := range map[string]float64{
 		`docuvault_uploads_ended_total{outcome="stored"}`: 2, `docuvault_uploads_ended_total{outcome="rejected"}`: 1,
