@@ -47,7 +47,7 @@ type Page struct {
 	Items      []Change `json:"items" doc:"In the order of their last change."`
 	NextCursor string   `json:"next_cursor" doc:"The next since."`
 	More       bool     `json:"more" doc:"There is more already: ask again at once."`
-	Moving     bool     `json:"moving" doc:"A document of yours is on its way, so that something will change soon: ask every 2 seconds, else every 30."`
+	Moving     bool     `json:"moving" doc:"There will be more soon: a document of yours is on its way, or a change waits for a transaction before it. Ask every 2 seconds, else every 30."`
 }
 
 // Feed reads.
@@ -94,10 +94,12 @@ func parse(s string) (c cursor, err error) {
 	return c, nil
 }
 
-// moving is whether something of the user will change by itself: a document that
-// is read or purged, or an upload that somebody went on with a moment ago.
+// moving is whether there will be more for the user soon: a document is read or
+// purged, or an upload was gone on with a moment ago, or a change is committed and
+// held back by a transaction before it.
 const moving = `EXISTS (SELECT FROM documents WHERE user_id = app_user() AND status IN ('stored', 'processing', 'purging'))
-  OR EXISTS (SELECT FROM documents WHERE user_id = app_user() AND status = 'pending' AND updated_at > clock_timestamp() - interval '5 minutes')`
+  OR EXISTS (SELECT FROM documents WHERE user_id = app_user() AND status = 'pending' AND updated_at > clock_timestamp() - interval '5 minutes')
+  OR EXISTS (SELECT FROM changes WHERE user_id = app_user() AND xid >= pg_snapshot_xmin(pg_current_snapshot()))`
 
 // query is one statement, so that all of it sees one snapshot. [Feed.Read] and
 // the test of its plan use it.

@@ -66,6 +66,15 @@ func (f *follower) until(t testing.TB, wanted ...string) (besides []string) {
 	}
 }
 
+// rests reads until nothing is on its way: what was held back comes first.
+func (f *follower) rests(t testing.TB, what string) {
+	t.Helper()
+	testenv.Eventually(t, time.Minute, what+" rests", func() bool {
+		f.read(t, "")
+		return !f.moving
+	})
+}
+
 func told(kind string, item id.ID, op string) string { return fmt.Sprintf("%s %s %s", kind, item, op) }
 
 func made(t testing.TB, u *vaulttest.User, path string, body any) id.ID {
@@ -80,9 +89,7 @@ func TestEachMutationIsToldOnce(t *testing.T) {
 	w := vaulttest.New(t, nil)
 	u, other := w.User(t), w.User(t)
 	f, stranger := follow(t, u), follow(t, other)
-	if f.moving {
-		t.Error("an empty vault moves")
-	}
+	f.rests(t, "an empty vault")
 	call := func(method, path string, body any) {
 		t.Helper()
 		if a := u.Call(t, method, path, body); a.StatusCode >= 300 {
@@ -114,9 +121,7 @@ func TestEachMutationIsToldOnce(t *testing.T) {
 	}
 	// The analysis may make a topic.
 	f.until(t, told("document", d, "changed"))
-	if f.moving {
-		t.Error("a document that is ready moves")
-	}
+	f.rests(t, "a document that is ready")
 	call(http.MethodPatch, path, map[string]any{"title": "T"})
 	none(f.until(t, told("document", d, "changed")))
 	call(http.MethodPatch, path, map[string]any{"tags": []string{"x"}})
@@ -189,6 +194,35 @@ func TestALateCommitIsNotMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.until(t, told("document", early, "changed"), told("document", late, "changed"))
+}
+
+// Somebody else's transaction holds a change back: the page asks again soon, as
+// for a document on its way, and not in half a minute.
+func TestWhatIsHeldBackIsAskedForSoon(t *testing.T) {
+	t.Parallel()
+	w := vaulttest.New(t, nil)
+	u, stranger := w.User(t), follow(t, w.User(t))
+	f := follow(t, u)
+	w.DB.WaitForOthers(t, "")
+	tx, err := w.DB.AsSuper(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT pg_current_xact_id()`); err != nil {
+		t.Fatal(err)
+	}
+	topic := made(t, u, "/v1/topics", map[string]any{"name": "T"})
+	if got := f.read(t, ""); len(got) > 0 || !f.moving {
+		t.Errorf("told %v while a transaction before it is open; ask soon: %v", got, f.moving)
+	}
+	if stranger.read(t, ""); stranger.moving {
+		t.Error("another user is to ask soon, too")
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.until(t, told("topic", topic, "created"))
+	f.rests(t, "a feed that holds nothing back")
 }
 
 func TestManyChangesComeInPages(t *testing.T) {

@@ -1587,7 +1587,7 @@ export interface components {
             items: components["schemas"]["FeedChange"][];
             /** @description There is more already: ask again at once. */
             more: boolean;
-            /** @description A document of yours is on its way, so that something will change soon: ask every 2 seconds, else every 30. */
+            /** @description There will be more soon: a document of yours is on its way, or a change waits for a transaction before it. Ask every 2 seconds, else every 30. */
             moving: boolean;
             /** @description The next since. */
             next_cursor: string;
