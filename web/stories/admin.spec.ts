@@ -2,7 +2,6 @@ import AxeBuilder from './axe'
 import { add, expect, newAccount, operate, register, signIn, test, tokenOf } from './vault'
 
 test('an administrator counts, limits, closes and invites, and sees nothing of anybody', async ({ page, browser }) => {
-  test.setTimeout(120_000)
   const theirs = await browser.newContext()
   const their = await theirs.newPage()
   const user = await register(their)

@@ -42,7 +42,6 @@ async function busyClock(page: Page): Promise<() => Promise<number>> {
 }
 
 test('a vault of 100,000 papers is seen at once and scrolled with a few rows in the document', async ({ page }) => {
-  test.setTimeout(240_000)
   const measured = (description: string) => test.info().annotations.push({ type: 'measured', description })
   await page.addInitScript(watching)
   await page.goto('/login')
@@ -129,7 +128,6 @@ test('a vault of 100,000 papers is seen at once and scrolled with a few rows in 
 })
 
 test('100,000 papers are narrowed by topic and year from the counts of all, and by name only where they are few enough', async ({ page }) => {
-  test.setTimeout(120_000)
   await page.goto('/login')
   await page.getByLabel('E-mail address').fill(email ?? '')
   await page.getByLabel('Password', { exact: true }).fill(password ?? '')

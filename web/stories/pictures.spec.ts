@@ -75,8 +75,8 @@ test('first pages are seen without a reload, in the grid, in the list and in a s
     { name: 'photo.png', mimeType: 'image/png', buffer: png(800, 600) },
     { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('only words') },
   )
-  await expect.poll(() => width(page, 'letter.pdf'), { timeout: 30_000 }).toBe(226)
-  await expect.poll(() => width(page, 'photo.png'), { timeout: 30_000 }).toBe(320)
+  await expect.poll(() => width(page, 'letter.pdf')).toBe(226)
+  await expect.poll(() => width(page, 'photo.png')).toBe(320)
 
   await page.getByRole('button', { name: 'Show as tiles' }).click()
   await expect(page.getByRole('img', { name: 'First page of letter.pdf' })).toBeVisible()
@@ -100,7 +100,7 @@ test('first pages are seen without a reload, in the grid, in the list and in a s
   await expect.poll(() => asked).toEqual(['no-store', 'no-store'])
 
   await page.getByRole('combobox', { name: 'Search your papers' }).fill('kiln')
-  await expect.poll(() => width(page, 'letter.pdf'), { timeout: 20_000 }).toBe(226)
+  await expect.poll(() => width(page, 'letter.pdf')).toBe(226)
 })
 
 test('a picture whose address is of no use any more is asked for again', async ({ page }) => {
@@ -117,14 +117,14 @@ test('a picture whose address is of no use any more is asked for again', async (
     } else await route.fulfill({ response: answer, body })
   })
   await choose(page, { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdf('Dear potter') })
-  await expect.poll(() => width(page, 'letter.pdf'), { timeout: 30_000 }).toBe(226)
+  await expect.poll(() => width(page, 'letter.pdf')).toBe(226)
   expect(told).toBe(1)
 })
 
 test('a heavy picture is seen in the size the vault made before all of it is asked for, and one without a view has a card', async ({ page }) => {
   await register(page)
   await choose(page, { name: 'noise.png', mimeType: 'image/png', buffer: png(1500, 1000, true) })
-  await expect.poll(() => width(page, 'noise.png'), { timeout: 30_000 }).toBe(320)
+  await expect.poll(() => width(page, 'noise.png')).toBe(320)
   const originals: string[] = []
   page.on('request', (request) => {
     if (/\/download/.test(request.url())) originals.push(request.method())
@@ -143,7 +143,7 @@ test('a heavy picture is seen in the size the vault made before all of it is ask
   // A scan as TIFF: the vault makes a picture of it, and the page shows that.
   await page.getByRole('button', { name: 'Back' }).click()
   await choose(page, { name: 'scan.tiff', mimeType: 'image/tiff', buffer: tiff(400, 600) })
-  await expect.poll(() => width(page, 'scan.tiff'), { timeout: 30_000 }).toBe(213)
+  await expect.poll(() => width(page, 'scan.tiff')).toBe(213)
   await page.getByRole('link', { name: 'scan.tiff', exact: true }).click()
   await expect.poll(() => page.getByRole('img', { name: 'scan.tiff' }).evaluate((img: HTMLImageElement) => img.naturalWidth)).toBe(400)
   await expect(page.getByText('as the vault made it')).toBeVisible()

@@ -4,7 +4,6 @@ import { pdf } from './pdf'
 import { add, choose, expect, newAccount, operate, register, row, test, tokenOf } from './vault'
 
 test('axe finds nothing on any view, in light and dark, and nothing moves where that is asked', async ({ page }) => {
-  test.setTimeout(300_000)
   const check = async (name: string) => {
     await expect(page.getByRole('heading', { level: 1 }), name).toHaveCount(1)
     await page.waitForLoadState('networkidle')
@@ -60,7 +59,6 @@ test('axe finds nothing on any view, in light and dark, and nothing moves where 
 })
 
 test('the whole story by keyboard alone', async ({ page }) => {
-  test.setTimeout(120_000)
   const account = newAccount()
   const press = (...keys: string[]) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve())
   /** Goes on with Tab until what has the focus has this name, as who sees no pointer does. */
@@ -99,7 +97,7 @@ test('the whole story by keyboard alone', async ({ page }) => {
   await press('ArrowDown', 'Home', 'Enter')
   const invoice = 'Invoice 7\nInvoice number 7, invoice date 17 April 2025. Amount due 1,234.56 EUR. Please pay the invoice within 14 days. VAT 19 %.'
   await (await chooser).setFiles([{ name: 'keys.txt', mimeType: 'text/plain', buffer: Buffer.from(invoice) }])
-  await expect(row(page, 'keys.txt')).toContainText('invoice', { timeout: 20_000 })
+  await expect(row(page, 'keys.txt')).toContainText('invoice')
   await reach('keys.txt', 'link')
   await press('Enter')
   await expect(page.getByRole('region', { name: 'This looks like' })).toBeVisible()
@@ -159,7 +157,7 @@ test.describe('from another device, over plain http', () => {
     await expect(page.getByText('This connection is not encrypted.')).toContainText('over https')
     const account = await register(page)
     await choose(page, { name: 'far.txt', mimeType: 'text/plain', buffer: Buffer.from('from a telephone in the kitchen') }, { name: 'far.pdf', mimeType: 'application/pdf', buffer: pdf([['a far page']]) })
-    for (const name of ['far.txt', 'far.pdf']) await expect(row(page, name)).toBeVisible({ timeout: 20_000 })
+    for (const name of ['far.txt', 'far.pdf']) await expect(row(page, name)).toBeVisible()
     await page.reload()
     await row(page, 'far.pdf').getByRole('link').click()
     await expect(page.locator('.textLayer')).toContainText('a far page')

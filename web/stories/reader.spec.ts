@@ -96,7 +96,6 @@ test('a picture is shown, moved to a folder, renamed and saved', async ({ page }
 })
 
 test('hostile papers run nothing, in the page and by their own address', async ({ page, context }) => {
-  test.setTimeout(120_000)
   const account = await register(page)
   const hack = 'document.documentElement.dataset.hacked=1;parent.postMessage(1,"*");fetch("http://evil.example/")'
   const script = `<script>${hack}</script>`

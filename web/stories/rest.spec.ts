@@ -12,7 +12,7 @@ test('search finds as it is typed, by keyboard, and its words are in no address'
   await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('2 papers added')
   const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
   await expect
-    .poll(async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: unknown[] }).items.length, { timeout: 20_000 })
+    .poll(async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: unknown[] }).items.length)
     .toBe(2)
   const asked: string[] = []
   page.on('request', (request) => asked.push(request.url()))
@@ -37,7 +37,6 @@ test('search finds as it is typed, by keyboard, and its words are in no address'
 })
 
 test('the first run explains, and every setting is there', async ({ page }) => {
-  test.setTimeout(120_000)
   const account = newAccount()
   await page.goto('/register')
   await page.getByLabel('E-mail address').fill(account.email)

@@ -105,7 +105,7 @@ export const row = (page: Page, name: string) => page.getByRole('listitem').filt
 /** Adds papers, and returns when all of them are in the list. */
 export async function add(page: Page, ...files: File[]) {
   await choose(page, ...files)
-  for (const { name } of files) await expect(row(page, name)).toBeVisible({ timeout: 20_000 })
+  for (const { name } of files) await expect(row(page, name)).toBeVisible()
 }
 
 export async function signIn(page: Page, account: Account) {
