@@ -45,13 +45,19 @@ func sources(t *testing.T) {
 	}
 }
 
+// needsNPM ends the test where there is no npm.
+func needsNPM(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err != nil {
+		testenv.NotRun(t, "npm is not installed (Node 20.19 or newer brings it)")
+	}
+}
+
 // npm is there and what the page is built with is in place, or the test ends.
 func npm(t *testing.T, step string) {
 	t.Helper()
 	sources(t)
-	if _, err := exec.LookPath("npm"); err != nil {
-		testenv.NotRun(t, "npm is not installed (Node 20.19 or newer brings it)")
-	}
+	needsNPM(t)
 	cmd := exec.CommandContext(t.Context(), "sh", "../../.ci/web", step)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf(".ci/web %s: %v\n%s", step, err, out)

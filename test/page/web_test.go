@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"docuvault/shared/testenv"
 )
 
 // make run and make test on a fresh clone, side by side: what the page is built
@@ -18,11 +16,7 @@ import (
 // keeps nobody waiting, and what failed is not taken for done.
 func TestPageIsMadeByOneAtATime(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			testenv.NotRun(t, program+" is not installed (Node 20.19 or newer brings it)")
-		}
-	}
+	needsNPM(t)
 	script, err := os.ReadFile("../../.ci/web")
 	if err != nil {
 		t.Fatal(err)
