@@ -93,6 +93,32 @@ test('filters are completed, become chips and go again, and the page says where 
   await expect(page).toHaveURL(/library/)
 })
 
+test('a suggestion that was moved to is the one that Enter takes, also when names arrive meanwhile', async ({ page }) => {
+  const account = await register(page)
+  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  await page.request.post('/v1/folders', { headers, data: { name: 'Letters' } })
+  let answer = () => {}
+  const held = new Promise<void>((resolve) => (answer = resolve))
+  await page.route('**/v1/folders', async (route) => {
+    await held
+    await route.continue()
+  })
+  await page.reload()
+  const field = page.getByRole('combobox', { name: 'Search your papers' })
+  await field.pressSequentially('to')
+  await page.keyboard.press('ArrowDown')
+  const option = page.getByRole('option', { name: 'topic:' })
+  await expect(option).toHaveAttribute('aria-selected', 'true')
+  answer()
+  await expect(page.getByRole('navigation').getByText('Letters')).toBeVisible()
+  await expect(option).toHaveAttribute('aria-selected', 'true')
+  await page.keyboard.press('Enter')
+  await expect(field).toHaveValue('topic:')
+  // What is typed chooses anew.
+  await page.keyboard.press('Backspace')
+  await expect(option).toHaveAttribute('aria-selected', 'false')
+})
+
 test('in a vault without papers nothing is looked for in vain', async ({ page }) => {
   await register(page)
   const field = page.getByRole('combobox', { name: 'Search your papers' })
