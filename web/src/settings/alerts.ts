@@ -22,46 +22,52 @@ export const useAlerts = defineStore('alerts', () => {
 
   const get = (after?: string) => ok(api.GET('/v1/me/alerts', { params: { query: { limit: page, ...(after && { cursor: after }) } } }))
 
-  async function trying(what: () => Promise<void>) {
-    pending.value = true
+  /** True when it could be done. */
+  async function trying(what: () => Promise<void>): Promise<boolean> {
     problem.value = undefined
     try {
       await what()
+      return true
     } catch (thrown) {
       problem.value = asProblem(thrown)
-    } finally {
-      pending.value = false
+      return false
+    }
+  }
+
+  /** For what somebody asked for by a button: once at a time, and what is read by itself is not in its way. */
+  async function asked(what: () => Promise<void>): Promise<boolean> {
+    pending.value = true
+    const done = await trying(what)
+    pending.value = false
+    return done
+  }
+
+  /** Reads a page. What was read or marked meanwhile is newer than an answer that was under way, which is asked for again. */
+  async function reading(more: boolean) {
+    while (!more || cursor.value) {
+      const before = list.value
+      const { items, next_cursor } = await get(more ? cursor.value : undefined)
+      if (list.value !== before) continue
+      list.value = more ? before.concat(items) : items
+      cursor.value = next_cursor
+      return
     }
   }
 
   /** Reads the newest ones anew. */
-  const load = coalesced(
-    () =>
-      trying(async () => {
-        const { items, next_cursor } = await get()
-        list.value = items
-        cursor.value = next_cursor
-      }),
-    500,
-  )
+  const load = coalesced(async () => void (await trying(() => reading(false))), 500)
 
-  const more = () =>
-    trying(async () => {
-      const { items, next_cursor } = await get(cursor.value)
-      list.value = list.value.concat(items)
-      cursor.value = next_cursor
-    })
+  const more = () => asked(() => reading(true))
 
   /** Marks what was seen, and all that is older; what came meanwhile stays unread. True when that is done. */
   async function readAll(): Promise<boolean> {
     const newest = list.value[0]
     if (!newest) return true
-    await trying(async () => {
+    return asked(async () => {
       await ok(api.POST('/v1/me/alerts/read', { body: { up_to: newest.id } }))
       const now = new Date().toISOString()
       list.value = list.value.map((alert) => (alert.id <= newest.id ? { read_at: now, ...alert } : alert))
     })
-    return !problem.value
   }
 
   return { list, cursor, problem, pending, unread, moreUnread, load, more, readAll }
