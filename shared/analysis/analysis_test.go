@@ -14,6 +14,7 @@ import (
 
 	"docuvault/shared/analysis"
 	"docuvault/shared/dbtest"
+	"docuvault/shared/extract/mediatype"
 	"docuvault/shared/id"
 	"docuvault/shared/queue"
 	"docuvault/shared/vaulttest"
@@ -22,6 +23,7 @@ import (
 
 var types = map[string]struct{ announced, sniffed, source string }{
 	".pdf":  {"application/pdf", "application/pdf", "pdf"},
+	".docx": {mediatype.Word, mediatype.Word, "office"},
 	".txt":  {"text/plain", "text/plain", "text"},
 	".md":   {"text/markdown", "text/plain", "text"},
 	".html": {"text/html", "text/html", "html"},
@@ -193,7 +195,7 @@ func TestPapersWithoutText(t *testing.T) {
 		"a picture":          {"image/png", "image/png", "none", "ocr_not_installed", png},
 		"a picture as PDF":   {"application/pdf", "image/png", "none", "ocr_not_installed", append(png, 1)},
 		"noise":              {"application/pdf", "application/octet-stream", "none", "kind_not_read", []byte("\x00\x01\x02\x03 noise \xfe\xff")},
-		"an office file":     {"application/vnd.oasis.opendocument.text", "application/zip", "none", "kind_not_read", []byte("PK\x03\x04\x14\x00\x00\x08\x00\x00")},
+		"a zip as a letter":  {"application/vnd.oasis.opendocument.text", "application/zip", "none", "kind_not_read", []byte("PK\x03\x04\x14\x00\x00\x08\x00\x00")},
 		"an empty file":      {"application/pdf", "text/plain", "text", "", nil},
 		"a PDF as a picture": {"image/png", "application/pdf", "pdf", "", sample.PDF("a", "some words here")},
 	} {

@@ -31,13 +31,14 @@ type Source string
 // recognized. None means that there is no text: a type without an extractor, or a
 // picture without words.
 const (
-	SourcePDF   Source = "pdf"
-	SourceText  Source = "text"
-	SourceHTML  Source = "html"
-	SourceCSV   Source = "csv"
-	SourceEmail Source = "email"
-	SourceOCR   Source = "ocr"
-	SourceNone  Source = "none"
+	SourcePDF    Source = "pdf"
+	SourceText   Source = "text"
+	SourceHTML   Source = "html"
+	SourceCSV    Source = "csv"
+	SourceEmail  Source = "email"
+	SourceOffice Source = "office"
+	SourceOCR    Source = "ocr"
+	SourceNone   Source = "none"
 )
 
 // Notes say why a document has no text, or not all of it. They are stored, and
@@ -257,6 +258,10 @@ func (e *Extractor) reader(contentType string) func(context.Context, *source, Li
 		return extractCSV
 	case mediatype.Email:
 		return extractEmail
+	case mediatype.Word, mediatype.Sheet, mediatype.Slides, mediatype.ODText, mediatype.ODSheet, mediatype.ODSlides:
+		return func(ctx context.Context, src *source, limits Limits) (Result, error) {
+			return extractOffice(ctx, src, limits, bare(contentType))
+		}
 	default:
 		return nil
 	}

@@ -52,6 +52,23 @@ func (s *source) Seek(offset int64, whence int) (int64, error) {
 	return s.r.Seek(offset, whence)
 }
 
+// ReadAt is that of io.SectionReader.
+func (s *source) ReadAt(p []byte, offset int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if s.r == nil {
+		return 0, errDropped
+	}
+	n, err := s.r.ReadAt(p, offset)
+	if err != nil && err != io.EOF && s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
 // failure is the first error of the storage below.
 func (s *source) failure() error {
 	s.mu.Lock()

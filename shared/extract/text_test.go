@@ -48,13 +48,16 @@ func TestText(t *testing.T) {
 func TestTextOverTheLimitIsCutAndSaysSo(t *testing.T) {
 	t.Parallel()
 	e := limited(t, func(l *Limits) { l.Text = 1001 })
-	for _, kind := range []string{mediatype.Text, mediatype.HTML, mediatype.CSV, mediatype.Email, mediatype.PDF} {
-		body := []byte(strings.Repeat("äöü ", 5000))
+	for _, kind := range append([]string{mediatype.Text, mediatype.HTML, mediatype.CSV, mediatype.Email, mediatype.PDF}, officeKinds...) {
+		body := []byte(strings.Repeat("äöü ", 2000))
 		switch kind {
 		case mediatype.Email:
 			body = append([]byte("From: a@example.org\nContent-Type: text/plain; charset=utf-8\n\n"), body...)
 		case mediatype.PDF:
 			body = textPDF(strings.Repeat(strings.Repeat("äöü ", 20)+"\n", 60))
+		case mediatype.Text, mediatype.HTML, mediatype.CSV:
+		default:
+			body = officeFile(t, kind, string(body))
 		}
 		r, err := extractBytes(t, e, body, kind)
 		if err != nil || !r.Truncated || len(r.Text) > 1001 || len(r.Text) < 900 || !utf8.ValidString(r.Text) {
@@ -203,7 +206,7 @@ func TestUnsupportedAndTooLarge(t *testing.T) {
 	if r, err := e.Extract(t.Context(), never{t}, size, "video/mp4"); !errors.Is(err, ErrUnsupported) || r.Source != SourceNone {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for _, kind := range []string{mediatype.PDF, mediatype.Text, mediatype.HTML, mediatype.CSV, mediatype.Email} {
+	for _, kind := range append([]string{mediatype.PDF, mediatype.Text, mediatype.HTML, mediatype.CSV, mediatype.Email}, officeKinds...) {
 		if _, err := e.Extract(t.Context(), never{t}, size, kind); FailureCode(err) != TooLarge {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -237,11 +240,13 @@ func TestStorageFailureIsNotTheDocumentsFault(t *testing.T) {
 	t.Parallel()
 	mail := fmt.Sprintf(letterSample, strings.Repeat("QUJD", 50000))
 	for kind, content := range map[string][]byte{
-		mediatype.PDF:   textPDF("one", "two"),
-		mediatype.Text:  bytes.Repeat([]byte("word "), 5000),
-		mediatype.HTML:  bytes.Repeat([]byte("<p>word "), 5000),
-		mediatype.CSV:   bytes.Repeat([]byte("a;b\n"), 5000),
-		mediatype.Email: []byte(mail),
+		mediatype.PDF:    textPDF("one", "two"),
+		mediatype.Text:   bytes.Repeat([]byte("word "), 5000),
+		mediatype.HTML:   bytes.Repeat([]byte("<p>word "), 5000),
+		mediatype.CSV:    bytes.Repeat([]byte("a;b\n"), 5000),
+		mediatype.Email:  []byte(mail),
+		mediatype.Word:   officeFile(t, mediatype.Word, strings.Repeat("&#228;word ", 5000)),
+		mediatype.ODText: officeFile(t, mediatype.ODText, strings.Repeat("word ", 5000)),
 	} {
 		for _, after := range []int64{0, int64(len(content)) / 2} {
 			_, err := open1(t).Extract(t.Context(), failing{content, after}, int64(len(content)), kind)
@@ -256,7 +261,7 @@ func TestCancelledBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, kind := range []string{mediatype.PDF, mediatype.Text, mediatype.HTML, mediatype.CSV, mediatype.Email} {
+	for _, kind := range append([]string{mediatype.PDF, mediatype.Text, mediatype.HTML, mediatype.CSV, mediatype.Email}, officeKinds...) {
 		_, err := open1(t).Extract(ctx, strings.NewReader("From: x"), 7, kind)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", kind, err)
@@ -271,19 +276,23 @@ func fuzzText(f *testing.F, kind string, seeds ...string) {
 	limits := DefaultLimits
 	limits.Text = 10_000
 	e := &Extractor{limits: limits}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		begun := time.Now()
-		r, err := e.Extract(t.Context(), bytes.NewReader(content), int64(len(content)), kind)
-		if err != nil && FailureCode(err) == "" {
-			t.Fatalf("untyped: %v", err)
-		}
-		if len(r.Text) > limits.Text || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
-			t.Fatalf("%d bytes, %.100q", len(r.Text), r.Text)
-		}
-		if took := time.Since(begun); took > 20*time.Second {
-			t.Fatalf("took %v", took)
-		}
-	})
+	f.Fuzz(func(t *testing.T, content []byte) { mustRead(t, e, content, kind) })
+}
+
+// mustRead reads anything: to a text within the limits, or to a typed failure.
+func mustRead(t *testing.T, e *Extractor, content []byte, kind string) {
+	t.Helper()
+	begun := time.Now()
+	r, err := e.Extract(t.Context(), bytes.NewReader(content), int64(len(content)), kind)
+	if err != nil && FailureCode(err) == "" {
+		t.Fatalf("untyped: %v", err)
+	}
+	if len(r.Text) > e.limits.Text || !utf8.ValidString(r.Text) || strings.ContainsRune(r.Text, 0) {
+		t.Fatalf("%d bytes, %.100q", len(r.Text), r.Text)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Fatalf("took %v", took)
+	}
 }
 
 func FuzzText(f *testing.F) {

@@ -13,7 +13,7 @@ import (
 // Text is what the analysis read out of a document.
 type Text struct {
 	Text      string `json:"text"`
-	Source    string `json:"source" doc:"Where it comes from: pdf, text, html, csv, email; ocr: recognized in pictures; none when there is none."`
+	Source    string `json:"source" doc:"Where it comes from: pdf, text, html, csv, email, office; ocr: recognized in pictures; none when there is none."`
 	Truncated bool   `json:"truncated" doc:"True when the paper had more than the 4 MiB that are kept, or more pages of pictures than could be read."`
 	Note      string `json:"note,omitempty" doc:"Why a paper has no text or not all of it. Of pictures: ocr_not_installed, ocr_partial (time ended before the last page), ocr_no_words. Of other files: kind_not_read (nothing here reads such files), too_large."`
 }

@@ -1,7 +1,8 @@
 // Package sample makes papers as people keep them: invoices, statements,
-// letters, in English and German, as PDF, text, Markdown, HTML, CSV and e-mail.
-//
+// letters, in English and German, as PDF, Word, text, Markdown, HTML, CSV and
+// e-mail.
 // All names, numbers and amounts are made up (IBANs are the published examples
+//
 // of their format). It promises equal bytes on each call, so that tests may
 // count on their hashes.
 package sample
@@ -31,6 +32,8 @@ func Documents() []Document {
 		switch path.Ext(t.path) {
 		case ".pdf":
 			body = PDF(strings.TrimSuffix(path.Base(t.path), ".pdf"), content)
+		case ".docx":
+			body = Word(content)
 		case ".eml":
 			body = []byte(strings.ReplaceAll(content, "\n", "\r\n")) // RFC 5322 section 2.3
 		}

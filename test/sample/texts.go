@@ -225,7 +225,7 @@ Departure 19 July 2025 11:15, arrival 13:55, seat 14A
 Check-in and your boarding pass are available 24 hours before departure.
 Hotel and car rental can be added to your trip. Baggage: one cabin bag.
 `},
-	{"Letters/letter-to-the-council.txt", "letter", "en", `
+	{"Letters/letter-to-the-council.docx", "letter", "en", `
 Alex Example
 5 Mill Road
 Cambridge

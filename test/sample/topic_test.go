@@ -8,6 +8,7 @@ import (
 
 	"docuvault/shared/ai"
 	"docuvault/shared/extract"
+	"docuvault/shared/extract/mediatype"
 	"docuvault/test/sample"
 )
 
@@ -25,7 +26,7 @@ func TestPapersSayWhatTheyAre(t *testing.T) {
 	for _, slug := range ai.StarterTopics {
 		topics = append(topics, ai.Topic{ID: slug, Starter: slug, Name: slug})
 	}
-	kinds := map[string]string{".pdf": "application/pdf", ".txt": "text/plain", ".md": "text/markdown", ".html": "text/html", ".csv": "text/csv", ".eml": "message/rfc822"}
+	kinds := map[string]string{".pdf": "application/pdf", ".docx": mediatype.Word, ".txt": "text/plain", ".md": "text/markdown", ".html": "text/html", ".csv": "text/csv", ".eml": "message/rfc822"}
 	right, all := 0, 0
 	for _, d := range sample.Documents() {
 		got, err := extractor.Extract(t.Context(), bytes.NewReader(d.Bytes), int64(len(d.Bytes)), kinds[path.Ext(d.Path)])

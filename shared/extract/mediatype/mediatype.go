@@ -21,6 +21,12 @@ const (
 	HTML     = "text/html"
 	CSV      = "text/csv"
 	Email    = "message/rfc822"
+	Word     = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+	Sheet    = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	Slides   = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+	ODText   = "application/vnd.oasis.opendocument.text"
+	ODSheet  = "application/vnd.oasis.opendocument.spreadsheet"
+	ODSlides = "application/vnd.oasis.opendocument.presentation"
 	Unknown  = "application/octet-stream"
 )
 

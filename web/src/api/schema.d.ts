@@ -2126,7 +2126,7 @@ export interface components {
         VaultText: {
             /** @description Why a paper has no text or not all of it. Of pictures: ocr_not_installed, ocr_partial (time ended before the last page), ocr_no_words. Of other files: kind_not_read (nothing here reads such files), too_large. */
             note?: string;
-            /** @description Where it comes from: pdf, text, html, csv, email; ocr: recognized in pictures; none when there is none. */
+            /** @description Where it comes from: pdf, text, html, csv, email, office; ocr: recognized in pictures; none when there is none. */
             source: string;
             text: string;
             /** @description True when the paper had more than the 4 MiB that are kept, or more pages of pictures than could be read. */
