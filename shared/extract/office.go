@@ -100,6 +100,9 @@ func (o *office) write(text string) {
 		return
 	}
 	if o.behind != 0 && o.out.Len() > 0 {
+		if o.behind == '\f' {
+			o.out.WriteByte('\n') // as in a PDF: its last line ends, too
+		}
 		o.out.WriteByte(o.behind)
 	}
 	o.behind = 0

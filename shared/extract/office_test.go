@@ -99,7 +99,7 @@ func TestOfficeText(t *testing.T) {
 		}},
 		"a document of another writer": {mediatype.Word, "text", []string{"word/document2.xml", "<ns0:document><ns0:p><ns0:t>text</ns0:t></ns0:p></ns0:document>"}},
 		"windows-1252":                 {mediatype.Word, "Größe", []string{"word/document.xml", "<?xml version=\"1.0\" encoding=\"windows-1252\"?><p><t>Gr\xF6\xDFe</t></p>"}},
-		"slides in their order, each a page, then notes": {mediatype.Slides, "first\nlast line\fsecond\ftenth\fspeak up", []string{
+		"slides in their order, each a page, then notes": {mediatype.Slides, "first\nlast line\n\fsecond\n\ftenth\n\fspeak up", []string{
 			"ppt/slides/slide10.xml", "<a:p><a:t>tenth</a:t></a:p>",
 			"ppt/slides/slide2.xml", "<a:p><a:t>second</a:t></a:p><a:p><a:fld><a:t>2</a:t></a:fld></a:p>",
 			"ppt/slides/slide1.xml", "<a:p><a:t>first</a:t></a:p><a:p/><a:p><a:r><a:t>last line</a:t></a:r></a:p>",
@@ -113,7 +113,7 @@ func TestOfficeText(t *testing.T) {
 				`<row><c s="1"><v>45352</v></c><c s="0"><v>1234.5</v></c><c><v>0.30000000000000004</v></c><c t="inlineStr"><is><t>inline</t></is></c><c t="str"><f>A1&amp;B1</f><v>result</v></c><c t="b"><v>1</v></c><c t="e"><v>#REF!</v></c></row>` +
 				`<row><c s="2"><v>36525.5</v></c><c s="3"><v>7</v></c></row><oddFooter>Page</oddFooter>`,
 		}},
-		"days since 1904, and a second sheet": {mediatype.Sheet, "2024-03-01\fsecond", []string{
+		"days since 1904, and a second sheet": {mediatype.Sheet, "2024-03-01\n\fsecond", []string{
 			"xl/workbook.xml", `<workbookPr date1904="1"/>`,
 			"xl/styles.xml", `<cellXfs><xf numFmtId="14"/></cellXfs>`,
 			"xl/worksheets/sheet1.xml", `<row><c s="0"><v>43890</v></c></row>`,
@@ -125,7 +125,7 @@ func TestOfficeText(t *testing.T) {
 				"<text:p>Dear<text:s/> <text:span>reader</text:span>,<text:line-break/>how<text:tab/>are\nyou<office:annotation><dc:creator>me</dc:creator><text:p>a comment</text:p></office:annotation></text:p>" +
 				"<table:table><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell><table:table-cell><text:p>b</text:p></table:table-cell></table:table-row><table:table-row><table:table-cell><text:p>c</text:p></table:table-cell></table:table-row></table:table></office:text></office:body>",
 		}},
-		"open slides": {mediatype.ODSlides, "one\ftwo", []string{"content.xml", "<office:body><draw:page><text:p>one</text:p></draw:page><draw:page><text:p>two</text:p></draw:page></office:body>"}},
+		"open slides": {mediatype.ODSlides, "one\n\ftwo", []string{"content.xml", "<office:body><draw:page><text:p>one</text:p></draw:page><draw:page><text:p>two</text:p></draw:page></office:body>"}},
 	} {
 		r, err := extractBytes(t, open1(t), zipped(t, c.parts...), c.kind)
 		if err != nil || r.Text != c.want || r.Truncated {
@@ -190,7 +190,7 @@ func TestOfficeThatUnpacksToTooMuch(t *testing.T) {
 		"markup before the text": {mediatype.Word, zipped(t, "word/document.xml", markup+"<p><t>text</t></p>"), ""},
 		"one long word":          {mediatype.Word, zipped(t, "word/document.xml", "<p><t>"+strings.Repeat("a", 2*unpacked)), strings.Repeat("a", 10_000)},
 		"a long comment":         {mediatype.Word, zipped(t, "word/document.xml", "<p><t>a</t></p><!--"+strings.Repeat("<", 2*unpacked)), "a"},
-		"many parts":             {mediatype.Slides, zipped(t, slides...), "a" + strings.Repeat("\fa", 9)},
+		"many parts":             {mediatype.Slides, zipped(t, slides...), "a" + strings.Repeat("\n\fa", 9)},
 		"one text in each cell": {mediatype.Sheet, zipped(t, "xl/sharedStrings.xml", "<si><t>"+strings.Repeat("a", 5000)+"</t></si>",
 			"xl/worksheets/sheet1.xml", "<row>"+strings.Repeat(`<c t="s"><v>0</v></c>`, 5000)), strings.Repeat("a", 5000) + "\t" + strings.Repeat("a", 4999)},
 	} {
