@@ -1,4 +1,4 @@
-import { expect, register, test, tokenOf } from './vault'
+import { expect, ready, register, test, tokenOf } from './vault'
 import type { Page } from '@playwright/test'
 
 const focused = (page: Page) => page.locator(':focus')
@@ -6,17 +6,13 @@ const heading = (page: Page, name: string) => page.getByRole('heading', { name, 
 
 test('by keyboard alone each view is told by its heading, and the way back leads to the row that was opened', async ({ page }) => {
   const account = await register(page)
-  const token = await tokenOf(page, account)
   // Enough that the list has to be scrolled; begun is enough to fill it, and they are stored at once.
   await page.getByRole('button', { name: 'Add papers' }).click()
   const chooser = page.waitForEvent('filechooser')
   await page.getByRole('menuitem', { name: 'Choose files' }).click()
   await (await chooser).setFiles(Array.from({ length: 40 }, (_, i) => ({ name: `sheet ${String(i).padStart(2, '0')}.txt`, mimeType: 'text/plain', buffer: Buffer.from(`sheet number ${i} of forty`) })))
   await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('40 papers added')
-  const headers = { Authorization: `Bearer ${token}` }
-  await expect
-    .poll(async () => ((await (await page.request.get('/v1/documents?status=ready&limit=100', { headers })).json()) as { items: unknown[] }).items.length)
-    .toBe(40)
+  const { headers } = await ready(page, account, 40)
 
   // A page that is loaded begins where the browser begins.
   await page.goto('/library')

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
 import AxeBuilder from './axe'
-import { choose, expect, expectNothingLeft, register, row, test, tokenOf } from './vault'
+import { choose, expect, expectNothingLeft, ready, register, row, test, tokenOf } from './vault'
 
 const text = (name: string, words: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(words) })
 
@@ -87,10 +87,8 @@ test('a paper has a history in words, with when, where and by whom', async ({ pa
 test('a field that somebody is in does not change under the hands, and says what is new when it is left', async ({ page }) => {
   const account = await register(page)
   await choose(page, text('bowl.txt', 'glaze'))
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
-  const papers = async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: { id: string; topic?: string }[] }).items
-  await expect.poll(async () => (await papers()).length).toBe(1)
-  const [paper] = await papers()
+  const { headers, items } = await ready(page, account, 1)
+  const paper = items[0]
   const before = paper?.topic ?? ''
   await row(page, 'bowl.txt').getByRole('link').click()
   const topic = page.getByLabel('Topic')

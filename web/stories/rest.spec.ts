@@ -1,5 +1,5 @@
 import AxeBuilder from './axe'
-import { expect, expectNothingLeft, newAccount, register, signIn, test, tokenOf } from './vault'
+import { expect, expectNothingLeft, newAccount, ready, register, signIn, test } from './vault'
 
 test('search finds as it is typed, by keyboard, and its words are in no address', async ({ page }) => {
   const account = await register(page)
@@ -10,10 +10,7 @@ test('search finds as it is typed, by keyboard, and its words are in no address'
     { name: 'other.txt', mimeType: 'text/plain', buffer: Buffer.from('Nothing of that kind.') },
   ])
   await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('2 papers added')
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
-  await expect
-    .poll(async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: unknown[] }).items.length)
-    .toBe(2)
+  await ready(page, account, 2)
   const asked: string[] = []
   page.on('request', (request) => asked.push(request.url()))
   await page.keyboard.press('/')

@@ -1,5 +1,5 @@
 import AxeBuilder from './axe'
-import { expect, register, test, tokenOf } from './vault'
+import { expect, ready, register, test, tokenOf } from './vault'
 
 test('filters are completed, become chips and go again, and the page says where a query is wrong', async ({ page }) => {
   const account = await register(page)
@@ -10,10 +10,8 @@ test('filters are completed, become chips and go again, and the page says where 
     { name: 'other.txt', mimeType: 'text/plain', buffer: Buffer.from('The rent went up.') },
   ])
   await expect(page.getByRole('region', { name: 'Uploads' })).toContainText('2 papers added')
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
-  const papers = async () => ((await (await page.request.get('/v1/documents?status=ready', { headers })).json()) as { items: { id: string; filename: string }[] }).items
-  await expect.poll(async () => (await papers()).length).toBe(2)
-  const lease = (await papers()).find((paper) => paper.filename === 'lease.txt')
+  const { headers, items } = await ready(page, account, 2)
+  const lease = items.find((paper) => paper.filename === 'lease.txt')
   await page.request.patch(`/v1/documents/${lease?.id ?? ''}`, { headers, data: { topic: 'Old house', tags: ['tax'], document_date: '2024-05-01' } })
 
   await page.reload()

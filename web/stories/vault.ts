@@ -19,6 +19,9 @@ function aNetwork(): string {
   return `10.${a}.${b}.1`
 }
 
+/** Up to how many milliseconds each request to the vault is held back: DOCUVAULT_SLOW finds what depends on a fast line. */
+const slow = Number(process.env['DOCUVAULT_SLOW'] ?? 0)
+
 /** Passwords that stories typed: none may lie anywhere a script or a thief of the profile could find it. */
 const typed = new Set<string>()
 
@@ -35,6 +38,12 @@ export const test = base.extend<{ watch: Watch }>({
   extraHTTPHeaders: async ({}, use) => use({ 'X-Forwarded-For': aNetwork() }),
   watch: [
     async ({ context, baseURL }, use) => {
+      if (slow > 0) {
+        await context.route('**/v1/**', async (route) => {
+          await new Promise((resolve) => setTimeout(resolve, Math.random() ** 2 * slow))
+          await route.fallback().catch(() => undefined) // the page may be gone by now
+        })
+      }
       const watch: Watch = { expected: [] }
       const bad: string[] = []
       const own = new URL(baseURL ?? '').origin
@@ -128,6 +137,20 @@ export async function tokenOf(page: Page, account: Account): Promise<string> {
   const { access_token } = (await answer.json()) as { access_token: string }
   await beside.dispose()
   return access_token
+}
+
+/** Waits until so many papers are ready, and returns them with what the API asks of who changes them beside the page. */
+export async function ready(page: Page, account: Account, papers: number) {
+  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  let items: { id: string; filename: string; topic?: string }[] = []
+  await expect
+    .poll(async () => {
+      const answer = await page.request.get('/v1/documents?status=ready&limit=100', { headers })
+      items = ((await answer.json()) as { items: typeof items }).items
+      return items.length
+    })
+    .toBe(papers)
+  return { headers, items }
 }
 
 /**
