@@ -110,8 +110,9 @@ func model(grace bool) porcupine.Model {
 		Step: func(state, input, output any) (bool, any) {
 			f, a, got := state.(family), input.(attempt), output.(outcome)
 			// Whether the account is enabled is read before the wait for the
-			// session: a replay that began before may end the session after.
-			if a.do == doRefresh && got.code == fault.RefreshReplayed {
+			// session: a replay that began before may end the session after, and
+			// may have done so where its answer is lost.
+			if a.do == doRefresh && (got.code == fault.RefreshReplayed || got.lost && a.generation < f.generation) {
 				f.disabled = false
 			}
 			want, next := f.step(a, grace)
@@ -391,6 +392,36 @@ func TestConcurrentHistories(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A replay that began before its account was disabled may end the session after,
+// whether or not its answer came.
+func TestALateReplayHasAnOrder(t *testing.T) {
+	t.Parallel()
+	refreshed := func(client int, from, to, generation int64, got outcome) porcupine.Operation {
+		return porcupine.Operation{ClientId: client, Call: from, Return: to, Input: attempt{do: doRefresh, generation: generation}, Output: got}
+	}
+	for name, c := range map[string]struct {
+		late porcupine.Operation
+		want bool
+	}{
+		"it was told":      {refreshed(1, 31, 90, 1, outcome{code: fault.RefreshReplayed}), true},
+		"its answer lost":  {refreshed(1, 31, math.MaxInt64, 1, outcome{lost: true}), true},
+		"of no old token":  {refreshed(1, 31, math.MaxInt64, 2, outcome{lost: true}), false},
+		"began afterwards": {refreshed(1, 91, math.MaxInt64, 1, outcome{lost: true}), false},
+	} {
+		history := []porcupine.Operation{
+			refreshed(0, 10, 20, 1, outcome{generation: 2}),
+			{ClientId: 0, Call: 21, Return: 30, Input: attempt{do: doUse, generation: 2}, Output: outcome{}},
+			c.late,
+			{ClientId: 2, Call: 32, Return: 40, Input: attempt{do: doDisable}, Output: outcome{}},
+			refreshed(0, 41, 50, 2, outcome{code: fault.RefreshInvalid}),
+			refreshed(0, 60, 70, 2, outcome{code: fault.SessionRevoked}),
+		}
+		if got := linearizable(t, history, false); got != c.want {
+			t.Errorf("%s: an order is there: %t", name, got)
+		}
 	}
 }
 
