@@ -238,14 +238,18 @@ func charset(name string) encoding.Encoding {
 	return e
 }
 
+// charsetReader decodes what a document says that it is written in; what nobody
+// knows stays as it is.
+func charsetReader(name string, r io.Reader) (io.Reader, error) {
+	if e := charset(name); e != nil {
+		return e.NewDecoder().Reader(r), nil
+	}
+	return r, nil
+}
+
 // decodeWords undoes the encoded words of RFC 2047; what is none stays as it is.
 func decodeWords(value string) string {
-	decoder := mime.WordDecoder{CharsetReader: func(name string, r io.Reader) (io.Reader, error) {
-		if e := charset(name); e != nil {
-			return e.NewDecoder().Reader(r), nil
-		}
-		return r, nil
-	}}
+	decoder := mime.WordDecoder{CharsetReader: charsetReader}
 	if decoded, err := decoder.DecodeHeader(value); err == nil {
 		value = decoded
 	}

@@ -258,10 +258,14 @@ func (e *Extractor) reader(contentType string) func(context.Context, *source, Li
 		return extractCSV
 	case mediatype.Email:
 		return extractEmail
-	case mediatype.Word, mediatype.Sheet, mediatype.Slides, mediatype.ODText, mediatype.ODSheet, mediatype.ODSlides:
-		return func(ctx context.Context, src *source, limits Limits) (Result, error) {
-			return extractOffice(ctx, src, limits, bare(contentType))
-		}
+	case mediatype.Word:
+		return extractOffice((*office).word)
+	case mediatype.Sheet:
+		return extractOffice((*office).sheets)
+	case mediatype.Slides:
+		return extractOffice((*office).slides)
+	case mediatype.ODText, mediatype.ODSheet, mediatype.ODSlides:
+		return extractOffice((*office).openDocument)
 	default:
 		return nil
 	}

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"docuvault/shared/extract/mediatype"
 )
 
 // An office file is a zip of XML parts: Office Open XML (ECMA-376) or OpenDocument
@@ -38,29 +36,20 @@ type office struct {
 	cut    bool
 }
 
-// extractOffice reads letters, sheets and slides: what their pages show, with
-// headers and footers, notes, and cells as they are written, a line a row.
-// Formulas, comments and deleted text are left out.
-func extractOffice(ctx context.Context, src *source, limits Limits, contentType string) (Result, error) {
-	o := &office{ctx: ctx, limits: limits, left: int64(maxUnpacked * limits.Text)}
-	if err := o.open(src); err != nil {
-		return Result{}, err
+// extractOffice reads letters, sheets and slides, each by its reader: what their
+// pages show, with headers and footers, notes, and cells as they are written, a
+// line a row. Formulas, comments and deleted text are left out.
+func extractOffice(read func(*office) error) func(context.Context, *source, Limits) (Result, error) {
+	return func(ctx context.Context, src *source, limits Limits) (Result, error) {
+		o := &office{ctx: ctx, limits: limits, left: int64(maxUnpacked * limits.Text)}
+		if err := o.open(src); err != nil {
+			return Result{}, err
+		}
+		if err := read(o); err != nil {
+			return Result{}, err
+		}
+		return Result{Text: clean(o.out.String()), Truncated: o.cut, Source: SourceOffice}, nil
 	}
-	var err error
-	switch contentType {
-	case mediatype.Word:
-		err = o.word()
-	case mediatype.Slides:
-		err = o.slides()
-	case mediatype.Sheet:
-		err = o.sheets()
-	default:
-		err = o.openDocument()
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Text: clean(o.out.String()), Truncated: o.cut, Source: SourceOffice}, nil
 }
 
 // open finds the parts.
@@ -166,7 +155,8 @@ func (e element) get(name string) string {
 }
 
 // walk goes through a part, which may be missing. It builds no tree, so nesting
-// costs nothing. What stands in an element named by skip is passed over.
+// costs nothing. What stands in an element named by skip is passed over; text is
+// nil for a part of whose text nothing is wanted.
 func (o *office) walk(name string, skip []string, tag func(element), text func(string)) error {
 	part := o.parts[name]
 	if part == nil || o.cut {
@@ -185,12 +175,7 @@ func (o *office) walk(name string, skip []string, tag func(element), text func(s
 	defer func() { o.left = limited.N }()
 	d := xml.NewDecoder(limited)
 	d.Strict = false
-	d.CharsetReader = func(name string, r io.Reader) (io.Reader, error) {
-		if e := charset(name); e != nil {
-			return e.NewDecoder().Reader(r), nil
-		}
-		return r, nil
-	}
+	d.CharsetReader = charsetReader
 	within, depth := "", 0
 	for n := 0; ; n++ {
 		if n%1024 == 0 && o.ctx.Err() != nil {
@@ -228,7 +213,7 @@ func (o *office) walk(name string, skip []string, tag func(element), text func(s
 				tag(element{name: token.Name.Local, end: true})
 			}
 		case xml.CharData:
-			if depth == 0 {
+			if depth == 0 && text != nil {
 				text(string(token))
 			}
 		}
@@ -300,7 +285,7 @@ func (o *office) paragraphs(name string) error {
 // the top of pages and below, and the content.
 func (o *office) openDocument() error {
 	sealed := false
-	err := o.walk("META-INF/manifest.xml", nil, func(e element) { sealed = sealed || e.name == "encryption-data" }, func(string) {})
+	err := o.walk("META-INF/manifest.xml", nil, func(e element) { sealed = sealed || e.name == "encryption-data" }, nil)
 	switch {
 	case err != nil:
 		return err

@@ -237,7 +237,8 @@ func TestOfficeStopsWhenItsTimeEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	o := &office{ctx: ctx, limits: DefaultLimits, left: 1 << 30}
-	if err := o.open(newSource(ctx, bytes.NewReader(officeFile(t, mediatype.Word, "x")), int64(len(officeFile(t, mediatype.Word, "x"))))); err != nil {
+	file := officeFile(t, mediatype.Word, "x")
+	if err := o.open(newSource(ctx, bytes.NewReader(file), int64(len(file)))); err != nil {
 		t.Fatal(err)
 	}
 	cancel()

@@ -41,7 +41,7 @@ func (o *office) book() (*book, error) {
 		if v := e.get("date1904"); e.name == "workbookPr" && (v == "1" || v == "true") {
 			b.epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
 		}
-	}, func(string) {})
+	}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (o *office) book() (*book, error) {
 			format := e.get("numFmtId")
 			b.dates = append(b.dates, own[format] || slices.Contains(dateFormats, format))
 		}
-	}, func(string) {})
+	}, nil)
 	if err != nil {
 		return nil, err
 	}

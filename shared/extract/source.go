@@ -25,8 +25,17 @@ func newSource(ctx context.Context, r io.ReaderAt, size int64) *source {
 	return &source{ctx: ctx, size: size, r: io.NewSectionReader(r, 0, size)}
 }
 
-// Read and Seek are those of io.SectionReader.
+// Read is part of io.ReadSeeker.
 func (s *source) Read(p []byte) (int, error) {
+	return s.read(func(r *io.SectionReader) (int, error) { return r.Read(p) })
+}
+
+// ReadAt is io.ReaderAt, for what is read from its end.
+func (s *source) ReadAt(p []byte, offset int64) (int, error) {
+	return s.read(func(r *io.SectionReader) (int, error) { return r.ReadAt(p, offset) })
+}
+
+func (s *source) read(some func(*io.SectionReader) (int, error)) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ctx.Err(); err != nil {
@@ -35,8 +44,8 @@ func (s *source) Read(p []byte) (int, error) {
 	if s.r == nil {
 		return 0, errDropped
 	}
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF && s.err == nil {
+	n, err := some(s.r)
+	if err != nil && err != io.EOF && s.err == nil { //nolint:errorlint // an EOF that is wrapped is storage that broke off
 		s.err = err
 	}
 	return n, err
@@ -50,23 +59,6 @@ func (s *source) Seek(offset int64, whence int) (int64, error) {
 		return 0, errDropped
 	}
 	return s.r.Seek(offset, whence)
-}
-
-// ReadAt is that of io.SectionReader.
-func (s *source) ReadAt(p []byte, offset int64) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	if s.r == nil {
-		return 0, errDropped
-	}
-	n, err := s.r.ReadAt(p, offset)
-	if err != nil && err != io.EOF && s.err == nil {
-		s.err = err
-	}
-	return n, err
 }
 
 // failure is the first error of the storage below.

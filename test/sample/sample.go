@@ -1,8 +1,8 @@
 // Package sample makes papers as people keep them: invoices, statements,
 // letters, in English and German, as PDF, Word, text, Markdown, HTML, CSV and
 // e-mail.
-// All names, numbers and amounts are made up (IBANs are the published examples
 //
+// All names, numbers and amounts are made up (IBANs are the published examples
 // of their format). It promises equal bytes on each call, so that tests may
 // count on their hashes.
 package sample
