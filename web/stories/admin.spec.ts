@@ -1,5 +1,5 @@
 import AxeBuilder from './axe'
-import { add, expect, newAccount, operate, register, signIn, test, tokenOf } from './vault'
+import { add, expect, headersOf, newAccount, operate, register, signIn, test } from './vault'
 
 test('an administrator counts, limits, closes and invites, and sees nothing of anybody', async ({ page, browser }) => {
   const theirs = await browser.newContext()
@@ -38,7 +38,7 @@ test('an administrator counts, limits, closes and invites, and sees nothing of a
   await limit.fill('0')
   await page.keyboard.press('Tab')
   await expect(page.getByText('Saved.').first()).toBeVisible()
-  const headers = { Authorization: `Bearer ${await tokenOf(their, user)}` }
+  const headers = await headersOf(their, user)
   expect(((await (await their.request.get('/v1/me', { headers })).json()) as { quota: { limit_bytes: number } }).quota.limit_bytes).toBe(0)
 
   await line.getByRole('button', { name: 'Close' }).click()
@@ -76,7 +76,7 @@ test('an administrator counts, limits, closes and invites, and sees nothing of a
   }
   expect(answers.length).toBeGreaterThan(5)
   const id = (await (await page.request.get('/v1/me', { headers })).json()) as { id: string }
-  const mine = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const mine = await headersOf(page, account)
   // There is no way to be somebody: the API knows none.
   for (const path of [`/v1/admin/users/${id.id}/documents`, `/v1/admin/users/${id.id}/login`]) {
     expect((await page.request.post(path, { headers: mine })).status()).toBe(404)

@@ -1,5 +1,5 @@
 import AxeBuilder from './axe'
-import { expect, newAccount, register, signIn, test, tokenOf } from './vault'
+import { expect, headersOf, newAccount, register, signIn, test } from './vault'
 
 test('an alert has a sign on every page until it is read, in all tabs and by keyboard', async ({ page, context, browser, baseURL }) => {
   const account = await register(page, newAccount())
@@ -40,7 +40,7 @@ test('an alert has a sign on every page until it is read, in all tabs and by key
   await expect(sign(other)).toHaveCount(0)
 
   // The API says the same, and after a reload nothing is new.
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   const { items } = (await (await page.request.get('/v1/me/alerts', { headers })).json()) as { items: { read_at?: string }[] }
   expect(items.map((each) => Boolean(each.read_at))).toEqual([true])
   await page.reload()

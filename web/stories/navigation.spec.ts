@@ -1,4 +1,4 @@
-import { expect, ready, register, test, tokenOf } from './vault'
+import { expect, headersOf, ready, register, test } from './vault'
 import type { Page } from '@playwright/test'
 
 const focused = (page: Page) => page.locator(':focus')
@@ -114,7 +114,7 @@ test('on a phone the drawer that led to a view gives the focus to it', async ({ 
 })
 
 test('a folder that was closed by hand stays closed when the tree is read anew, and opens for what is gone to in it', async ({ page }) => {
-  const headers = { Authorization: `Bearer ${await tokenOf(page, await register(page))}` }
+  const headers = await headersOf(page, await register(page))
   const make = async (name: string, parent_id?: string) => ((await (await page.request.post('/v1/folders', { headers, data: { name, ...(parent_id && { parent_id }) } })).json()) as { id: string }).id
   const house = await make('House')
   const inner = await make('Electricity', house)

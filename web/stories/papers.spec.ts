@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
 import AxeBuilder from './axe'
-import { choose, expect, expectNothingLeft, ready, register, row, test, tokenOf } from './vault'
+import { choose, expect, expectNothingLeft, headersOf, ready, register, row, test } from './vault'
 
 const text = (name: string, words: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(words) })
 
@@ -104,7 +104,7 @@ test('a field that somebody is in does not change under the hands, and says what
 
 test('what came by another way is there when somebody comes back to the window', async ({ page }) => {
   const account = await register(page)
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   await expect(page.getByRole('heading', { name: 'Drop your papers here' })).toBeVisible()
   const looks = page.waitForResponse('**/v1/changes*')
   await page.evaluate(() => window.dispatchEvent(new Event('focus')))
@@ -154,7 +154,7 @@ test('a large paper goes in parts, can be paused, and goes on after a reload fro
   await expect.poll(() => puts).toBeGreaterThan(1)
   await expect(panel).toContainText(/\d+ MB of 70 MB/)
   // What the vault has: at least a part, and not all.
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   const open = (await (await page.request.get('/v1/documents?status=pending', { headers })).json()) as { items: { id: string }[] }
   const id = open.items[0]?.id
   await expect

@@ -1,7 +1,7 @@
 import pages from '../src/router/pages.json' with { type: 'json' }
 import AxeBuilder from './axe'
 import { pdf } from './pdf'
-import { add, choose, expect, newAccount, operate, register, row, test, tokenOf } from './vault'
+import { add, choose, expect, headersOf, newAccount, operate, register, row, test } from './vault'
 
 test('axe finds nothing on any view, in light and dark, and nothing moves where that is asked', async ({ page }) => {
   const check = async (name: string) => {
@@ -23,7 +23,7 @@ test('axe finds nothing on any view, in light and dark, and nothing moves where 
 
   const account = await register(page)
   operate('admin', 'create', account.email)
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   const make = async (path: string, data: object) => ((await (await page.request.post(path, { data, headers })).json()) as { id: string }).id
   const folder = await make('/v1/folders', { name: 'A folder' })
   const topic = await make('/v1/topics', { name: 'A topic', colour: '#a14f70' })

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib'
 import AxeBuilder from './axe'
 import { pdf } from './pdf'
-import { add, expect, register, row, test, tokenOf } from './vault'
+import { add, expect, headersOf, register, row, test } from './vault'
 
 const open = (page: Parameters<typeof row>[0], name: string) => row(page, name).getByRole('link').click()
 
@@ -76,7 +76,7 @@ function png(width: number, height: number): Buffer {
 
 test('a picture is shown, moved to a folder, renamed and saved', async ({ page }) => {
   const account = await register(page)
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   await page.request.post('/v1/folders', { data: { name: 'Pictures' }, headers })
   await page.reload()
   await add(page, { name: 'photo.png', mimeType: 'image/png', buffer: png(64, 48) })
@@ -153,7 +153,7 @@ test('hostile papers run nothing, in the page and by their own address', async (
   await expect(page.getByRole('link', { name: '<img src=x onerror=alert(1)>.txt' })).toBeVisible()
 
   // Whoever opens what storage answers: it is a file to save, or runs in a sandbox without anything.
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   const { items } = (await (await page.request.get('/v1/documents', { headers })).json()) as { items: { id: string; filename: string }[] }
   for (const { id, filename } of items.filter((item) => evil.includes(item.filename))) {
     for (const disposition of ['inline', 'attachment']) {

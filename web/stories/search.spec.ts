@@ -1,5 +1,5 @@
 import AxeBuilder from './axe'
-import { expect, ready, register, test, tokenOf } from './vault'
+import { expect, headersOf, ready, register, test } from './vault'
 
 test('filters are completed, become chips and go again, and the page says where a query is wrong', async ({ page }) => {
   const account = await register(page)
@@ -93,7 +93,7 @@ test('filters are completed, become chips and go again, and the page says where 
 
 test('a suggestion that was moved to is the one that Enter takes, also when names arrive meanwhile', async ({ page }) => {
   const account = await register(page)
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   await page.request.post('/v1/folders', { headers, data: { name: 'Letters' } })
   let answer = () => {}
   const held = new Promise<void>((resolve) => (answer = resolve))

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import AxeBuilder from './axe'
-import { add, expect, register, row, test, tokenOf } from './vault'
+import { add, expect, headersOf, register, row, test } from './vault'
 
 const part = (name: string) => `/settings/${name}`
 
@@ -107,7 +107,7 @@ test('the own log is saved whole, as the vault tells it', async ({ page }) => {
   const lines = readFileSync(await file.path(), 'utf8').trimEnd().split('\n')
   const items = lines.flatMap((line) => (JSON.parse(line) as { items: { id: number; action: string; metadata: string }[] }).items)
   expect(items.map((item) => item.action)).toContain('account.registered')
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   const told = (await (await page.request.get('/v1/me/audit/export', { headers })).json()) as { items: { id: number }[] }
   expect(items.map((item) => item.id)).toEqual(told.items.slice(0, items.length).map((item) => item.id))
 })

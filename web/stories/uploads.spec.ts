@@ -1,6 +1,6 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { choose, expect, newAccount, row, signIn, test, tokenOf } from './vault'
+import { choose, expect, headersOf, newAccount, row, signIn, test } from './vault'
 import type { Page } from '@playwright/test'
 
 // One account for all of these: they come one after the other.
@@ -193,7 +193,7 @@ test('many are done at once in one request, and what could not be is told', asyn
   await page.keyboard.press('Control+a')
   await expect(page.getByText('60 chosen')).toBeVisible()
   // One of them is deleted elsewhere meanwhile.
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   const href = await list.getByRole('link').first().getAttribute('href')
   const bulk: string[] = []
   page.on('request', (request) => {

@@ -139,9 +139,14 @@ export async function tokenOf(page: Page, account: Account): Promise<string> {
   return access_token
 }
 
-/** Waits until so many papers are ready, and returns them with what the API asks of who changes them beside the page. */
+/** What the API asks of who does something beside the page. */
+export async function headersOf(page: Page, account: Account) {
+  return { Authorization: `Bearer ${await tokenOf(page, account)}` }
+}
+
+/** Waits until so many papers are ready, and returns them with the headers that they are changed with beside the page. */
 export async function ready(page: Page, account: Account, papers: number) {
-  const headers = { Authorization: `Bearer ${await tokenOf(page, account)}` }
+  const headers = await headersOf(page, account)
   let items: { id: string; filename: string; topic?: string }[] = []
   await expect
     .poll(async () => {
